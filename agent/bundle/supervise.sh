@@ -1,0 +1,98 @@
+#!/bin/sh
+# Keeps one role (agent or master) running where there is no systemd; runs in the foreground.
+# Usage: sh supervise.sh STATE_DIR -- COMMAND [ARGUMENT…]
+# STATE_DIR/supervisor.pid and STATE_DIR/role.pid name the two processes. A child that exits with 0 is done; any other
+# exit starts it again after 0.2 s, doubling to 5 s, and from 0.2 s again once it has been up for 30 s.
+set -u
+if [ $# -lt 3 ] || [ "$2" != -- ]; then
+  echo "usage: sh supervise.sh STATE_DIR -- COMMAND [ARGUMENT...]" >&2
+  exit 2
+fi
+state=$1
+shift 2
+
+say() { # LEVEL MESSAGE: a line like the roles' own
+  printf '{"time":"%s","level":"%s","who":"supervise","message":"%s"}\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" "$2" >&2
+}
+
+command_of() { # PID: its command line, words joined by spaces
+  if [ -r "/proc/$1/cmdline" ]; then tr '\0' ' ' <"/proc/$1/cmdline"; else ps -ww -o command= -p "$1"; fi 2>/dev/null
+}
+
+runs() { # PID TEXT: is it alive, and is TEXT in its command line? A pid alone may belong to somebody else by now.
+  [ -n "$1" ] && [ -n "$2" ] && kill -0 "$1" 2>/dev/null || return 1
+  case "$(command_of "$1") " in *"$2 "*) return 0 ;; *) return 1 ;; esac
+}
+
+content() { # FILE: its first line, or nothing
+  line=
+  { read -r line <"$1"; } 2>/dev/null
+  printf '%s' "$line"
+}
+
+end_former_child() { # a supervisor that was killed left it behind
+  former=$(content "$state/role.pid")
+  runs "$former" "$(content "$state/role.command")" || return 0
+  say warn "ending process $former, which a former supervisor left behind"
+  kill -TERM "$former" 2>/dev/null
+  tries=50
+  while [ "$tries" -gt 0 ] && kill -0 "$former" 2>/dev/null; do
+    sleep 0.1
+    tries=$((tries - 1))
+  done
+  kill -KILL "$former" 2>/dev/null
+  return 0
+}
+
+finish() {
+  [ "$(content "$state/supervisor.pid")" = "$$" ] && rm -f "$state/supervisor.pid" "$state/role.pid" "$state/role.command"
+  exit 0
+}
+
+mkdir -p "$state" || exit 1
+# A hard link is made by one process only, so of two supervisors started at the same moment one wins.
+echo "$$" >"$state/supervisor.pid.$$" || exit 1
+until ln "$state/supervisor.pid.$$" "$state/supervisor.pid" 2>/dev/null; do
+  holder=$(content "$state/supervisor.pid")
+  if runs "$holder" "$state"; then
+    rm -f "$state/supervisor.pid.$$"
+    echo "already running (process $holder)"
+    exit 0
+  fi
+  rm -f "$state/supervisor.pid" || exit 1
+done
+rm -f "$state/supervisor.pid.$$"
+
+stopping=
+child=
+trap '' HUP
+trap 'stopping=1; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null' TERM INT
+end_former_child
+
+delay=0.2
+# The pid file is looked at each time round: without it (removed, or taken over) there is nothing to supervise here.
+while [ -z "$stopping" ] && [ "$(content "$state/supervisor.pid")" = "$$" ]; do
+  since=$(date +%s)
+  echo "$*" >"$state/role.command"
+  # The child writes its own pid before it becomes the role, so that none can run unknown.
+  sh -c 'echo "$$" >"$0"; exec "$@"' "$state/role.pid" "$@" &
+  child=$!
+  [ -z "$stopping" ] || kill -TERM "$child" 2>/dev/null # it came before `child` was set
+  wait "$child"
+  code=$?
+  # A trapped signal ends `wait` early; the child is over only when it can't be signalled any more.
+  while [ -n "$stopping" ] && kill -0 "$child" 2>/dev/null; do
+    wait "$child"
+    [ $? -ne 127 ] || break
+  done
+  child=
+  if [ -n "$stopping" ] || [ "$code" -eq 0 ]; then break; fi
+  [ $(($(date +%s) - since)) -lt 30 ] || delay=0.2
+  say warn "the role exited with $code; starting it again in $delay s"
+  sleep "$delay" &
+  child=$!
+  wait "$child"
+  child=
+  case $delay in 0.2) delay=0.4 ;; 0.4) delay=0.8 ;; 0.8) delay=1.6 ;; 1.6) delay=3.2 ;; *) delay=5 ;; esac
+done
+finish

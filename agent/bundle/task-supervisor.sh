@@ -1,0 +1,28 @@
+#!/bin/sh
+# Runs one attempt of a task and outlives the agent. Usage: task-supervisor.sh TASK_DIRECTORY COMMAND [ARGUMENT…]
+# The agent starts it as the leader of a process group, in the task's work directory and with the task's environment;
+# so PATH is the task's, and this script's own tools are found by `command -p`.
+set -u
+dir=$1
+shift
+
+# Handlers, not "ignore": an ignored signal would stay ignored in the command, a handled one is reset to its default there.
+trap : HUP INT TERM
+
+# The latch. Whoever comes second finds the directory there and must not run the command again.
+command -p mkdir "$dir/started" 2>/dev/null || exit 0
+echo "$$" >"$dir/started/pid"
+
+# exec in a subshell, so that a command named like a shell builtin is the program. The shell waits for a foreground
+# command to its end whatever signals come, so the code is always the command's own (128 + n when signal n ended it).
+(exec "$@") </dev/null >>"$dir/stdout.log" 2>>"$dir/stderr.log"
+code=$?
+
+# A full disk must not lose the result: try until it is written, or until nobody wants it any more.
+until { echo "$code" >"$dir/result.tmp" && command -p mv "$dir/result.tmp" "$dir/result"; } 2>/dev/null; do
+  [ -d "$dir" ] || break
+  command -p sleep 1
+done
+
+# What the command left running in its group ends with it; this shell too.
+kill -KILL "-$$" 2>/dev/null

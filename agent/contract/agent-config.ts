@@ -1,0 +1,32 @@
+/** The two configuration files on a machine: written by bootstrap (0600), read by `agent/main.ts`. */
+import { z } from "zod";
+
+/** How long silence lasts before it means something. One set of timers for all nodes. */
+export const nodeTimers = z.object({
+  heartbeatIntervalMs: z.number().int().positive().default(1000),
+  suspectAfterMs: z.number().int().positive().default(5000).describe("no heartbeat for this long: suspect, gets no new task"),
+  disconnectedAfterMs: z.number().int().positive().default(15_000),
+  lostAfterMs: z.number().int().positive().default(60_000).describe("its tasks are given up and retried elsewhere"),
+});
+export type NodeTimers = z.infer<typeof nodeTimers>;
+
+export const agentConfig = z.object({
+  node: z.string().describe("the node's name; the CN of its certificate"),
+  endpoint: z.string().describe("https URL of the master, with port"),
+  caFile: z.string().describe("the environment's root CA, PEM"),
+  stateDir: z.string().describe("identity (key.pem, cert.pem), tasks/, spool"),
+});
+export type AgentConfig = z.infer<typeof agentConfig>;
+
+export const masterConfig = z.object({
+  environment: z.object({ id: z.string().describe("UUID of the Authority"), name: z.string() }),
+  listen: z.object({ host: z.string(), port: z.number().int() }),
+  endpoint: z.string().describe("the https URL by which agents and people reach it"),
+  stateDir: z.string(),
+  caFile: z.string().describe("root CA certificate, PEM"),
+  intermediateCertFile: z.string().describe("CA certificate that signs nodes' certificates and the master's own, PEM"),
+  intermediateKeyFile: z.string().describe("its key, PKCS#8 PEM, 0600"),
+  adminTokenSha256: z.string().describe("hex; the token itself is never on the machine"),
+  timers: nodeTimers.prefault({}),
+});
+export type MasterConfig = z.infer<typeof masterConfig>;

@@ -1,0 +1,94 @@
+/** The bodies of the master's HTTP API (/v1) that are not jobs or nodes themselves. Times are ms since the epoch. */
+import { z } from "zod";
+import { nodeState, nodeView } from "./node.ts";
+import { resources } from "./resources.ts";
+import { jobDetail, jobView } from "./workload.ts";
+
+export const apiError = z.object({
+  error: z.object({
+    code: z.string().describe("stable, kebab-case"),
+    message: z.string(),
+    hint: z.string().optional().describe("the next step"),
+  }),
+});
+export type ApiError = z.infer<typeof apiError>;
+
+export const health = z.object({ ok: z.literal(true), version: z.string(), environmentId: z.string(), pid: z.number().int() });
+export type Health = z.infer<typeof health>;
+
+/** One line of the pool view: nodes that share a provider, pool and site or region. */
+export const poolRow = z.object({
+  pool: z.string(),
+  where: z.string().describe("e.g. local, onprem berlin, aws eu-central-1"),
+  nodes: z.number().int(),
+  nodesByState: z.partialRecord(nodeState, z.number().int()),
+  capacity: resources,
+  used: resources,
+  hourly: z.number().describe("USD/hour"),
+});
+export const poolView = z.object({
+  environment: z.string(),
+  environmentId: z.string(),
+  closing: z.boolean().describe("a teardown has begun: nothing is started or rescheduled"),
+  rows: z.array(poolRow),
+  total: poolRow.omit({ pool: true, where: true }),
+  jobs: z.object({ pending: z.number().int(), running: z.number().int(), finished: z.number().int() }),
+  pendingTasks: z.number().int(),
+});
+export type PoolView = z.infer<typeof poolView>;
+
+export const joinTokenReply = z.object({
+  token: z.string().describe("single-use; secret"),
+  expiresAt: z.number(),
+});
+export const joinRequest = z.object({ node: z.string(), token: z.string(), csr: z.string().describe("PKCS#10 PEM, CN = node") });
+export const joinReply = z.object({ certificate: z.string().describe("PEM chain: node, then intermediate"), expiresAt: z.number() });
+export type JoinRequest = z.infer<typeof joinRequest>;
+export type JoinReply = z.infer<typeof joinReply>;
+
+export const nodeList = z.object({ nodes: z.array(nodeView) });
+export const jobList = z.object({ jobs: z.array(jobView) });
+
+/** A decision or change, told with its reason. */
+export const event = z.object({
+  seq: z.number().int().describe("grows by one per event"),
+  at: z.number(),
+  kind: z.string().describe("e.g. task-placed, node-lost, job-submitted"),
+  subject: z.string().describe("what it is about: job/train-41, node/m2, environment"),
+  message: z.string().describe("a sentence that says what was decided and why"),
+  data: z.record(z.string(), z.unknown()).default({}).describe("the facts behind it: candidates, reasons, exit code …"),
+});
+export type PoolEvent = z.infer<typeof event>;
+export const eventList = z.object({ events: z.array(event), lastSeq: z.number().int() });
+
+/** Why something is as it is, now. */
+export const explanation = z.object({
+  subject: z.string(),
+  summary: z.string().describe("one sentence"),
+  /** For what waits: nodes looked at, grouped by the reason they were rejected. */
+  rejected: z.array(z.object({ reason: z.string(), nodes: z.array(z.string()), detail: z.string().optional() })),
+  events: z.array(event),
+});
+export type Explanation = z.infer<typeof explanation>;
+
+/** One line of a followed log (NDJSON). `data` is base64, since output need not be text. */
+export const logLine = z.union([
+  z.object({ channel: z.enum(["stdout", "stderr"]), data: z.string() }),
+  z.object({ end: z.literal(true), error: z.string().optional() }),
+]);
+export type LogLine = z.infer<typeof logLine>;
+
+/** What a teardown has to wait for. */
+export const closingView = z.object({ closing: z.boolean(), activeTasks: z.number().int(), pendingTasks: z.number().int() });
+export type ClosingView = z.infer<typeof closingView>;
+
+/** What POST /v1/close takes: it latches `closing`, cancels what waits and stops what runs. */
+export const closeRequest = z.object({ graceMs: z.number().int().min(0).default(10_000), reason: z.string() });
+
+/** One line of GET /v1/ledger (NDJSON): what ran, and on what; kept after a teardown as final-ledger.jsonl. */
+export const ledgerLine = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("environment"), name: z.string(), id: z.string(), at: z.number() }),
+  z.object({ kind: z.literal("node"), node: nodeView }),
+  z.object({ kind: z.literal("job"), job: jobDetail }),
+]);
+export type LedgerLine = z.infer<typeof ledgerLine>;

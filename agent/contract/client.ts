@@ -1,0 +1,140 @@
+/** A typed client of the master's HTTP API (/v1): one method per route, answers parsed by the contract, streams as async iterables. */
+
+import { z } from "zod";
+import {
+  type ClosingView,
+  closeRequest,
+  closingView,
+  type Explanation,
+  event,
+  eventList,
+  explanation,
+  type Health,
+  health,
+  type JoinReply,
+  type JoinRequest,
+  jobList,
+  joinReply,
+  joinTokenReply,
+  type LedgerLine,
+  type LogLine,
+  ledgerLine,
+  logLine,
+  nodeList,
+  type PoolEvent,
+  type PoolView,
+  poolView,
+} from "./api.ts";
+import { type ConnectionOptions, connect } from "./client-connection.ts";
+import { SpillwayError } from "./errors.ts";
+import { type NodeView, nodeDeclaration, nodeView } from "./node.ts";
+import { type JobDetail, type JobState, type JobView, jobDetail, jobSpec, jobView } from "./workload.ts";
+
+export interface EventQuery {
+  /** Only events with a greater `seq`. */
+  readonly after?: number;
+  readonly subject?: string;
+  readonly limit?: number;
+}
+
+export interface LogQuery {
+  /** 0 when left out. */
+  readonly index?: number;
+  /** The latest when left out. */
+  readonly attempt?: number;
+  /** Stay until the task ends. */
+  readonly follow?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Every method throws a SpillwayError: the master's own code, message and hint, or `master-unreachable`,
+ * `master-untrusted` (TLS), `master-timeout`, `unexpected-answer`, `stream-interrupted`. An aborted stream just ends.
+ */
+export interface Client {
+  health(): Promise<Health>;
+  pool(): Promise<PoolView>;
+  nodes(): Promise<NodeView[]>;
+  node(name: string): Promise<NodeView>;
+  declareNode(name: string, declaration: z.input<typeof nodeDeclaration>): Promise<NodeView>;
+  makeJoinToken(name: string): Promise<z.infer<typeof joinTokenReply>>;
+  /** `removed` is false when there was no such node. */
+  removeNode(name: string): Promise<{ removed: boolean }>;
+  join(joinRequest: JoinRequest): Promise<JoinReply>;
+  /** `created` is false when a job of this name and spec was there already; another spec is an error. */
+  submitJob(spec: z.input<typeof jobSpec>): Promise<{ job: JobView; created: boolean }>;
+  jobs(state?: JobState): Promise<JobView[]>;
+  job(id: string): Promise<JobDetail>;
+  cancelJob(id: string): Promise<JobView>;
+  /** The output of one attempt, oldest first. Throws when it can't be read to its end. */
+  logs(id: string, query?: LogQuery): AsyncGenerator<LogLine, void>;
+  events(query?: EventQuery): Promise<z.infer<typeof eventList>>;
+  followEvents(query?: EventQuery & { readonly signal?: AbortSignal }): AsyncGenerator<PoolEvent, void>;
+  explain(subject: string): Promise<Explanation>;
+  close(body: z.input<typeof closeRequest>): Promise<ClosingView>;
+  open(): Promise<ClosingView>;
+  closing(): Promise<ClosingView>;
+  ledger(signal?: AbortSignal): AsyncGenerator<LedgerLine, void>;
+  /** Closes kept connections. Without it they end by themselves and never hold the process. */
+  dispose(): void;
+}
+
+/** Makes a client; nothing is dialled before the first call. */
+export function createClient(options: ConnectionOptions): Client {
+  const call = connect(options);
+  const segment = encodeURIComponent;
+  const get = <T>(path: string, schema: z.ZodType<T>): Promise<T> => call.json("GET", path, schema);
+  const post = <T>(path: string, schema: z.ZodType<T>, body?: unknown): Promise<T> => call.json("POST", path, schema, body);
+  return {
+    health: () => get("/v1/health", health),
+    pool: () => get("/v1/pool", poolView),
+    nodes: async () => (await get("/v1/nodes", nodeList)).nodes,
+    node: (name) => get(`/v1/nodes/${segment(name)}`, nodeView),
+    declareNode: (name, declaration) => call.json("PUT", `/v1/nodes/${segment(name)}`, nodeView, declaration),
+    makeJoinToken: (name) => post(`/v1/nodes/${segment(name)}/join-token`, joinTokenReply),
+    removeNode: (name) => call.json("DELETE", `/v1/nodes/${segment(name)}`, z.object({ removed: z.boolean() })),
+    join: (body) => post("/v1/join", joinReply, body),
+    submitJob: async (spec) => {
+      const answer = await call.answer("POST", "/v1/jobs", jobView, spec);
+      return { job: answer.body, created: answer.status === 201 };
+    },
+    jobs: async (state) => (await get(`/v1/jobs${queryOf({ state })}`, jobList)).jobs,
+    job: (id) => get(`/v1/jobs/${segment(id)}`, jobDetail),
+    cancelJob: (id) => post(`/v1/jobs/${segment(id)}/cancel`, jobView),
+    logs: (id, query = {}) =>
+      completeLog(call.lines(`/v1/jobs/${segment(id)}/logs${logQueryOf(query)}`, logLine, query.signal), id, query.signal),
+    events: (query = {}) => get(`/v1/events${queryOf({ ...query })}`, eventList),
+    followEvents: ({ signal, ...query } = {}) => call.lines(`/v1/events${queryOf({ ...query, follow: true })}`, event, signal),
+    explain: (subject) => get(`/v1/explain${queryOf({ subject })}`, explanation),
+    close: (body) => post("/v1/close", closingView, body),
+    open: () => post("/v1/open", closingView),
+    closing: () => get("/v1/closing", closingView),
+    ledger: (signal) => call.lines("/v1/ledger", ledgerLine, signal),
+    dispose: call.dispose,
+  };
+}
+
+/** A log that ends without its `end` line was cut off: the master stopped, or the node's connection broke. */
+async function* completeLog(
+  lines: AsyncGenerator<LogLine, void>,
+  id: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<LogLine, void> {
+  for await (const line of lines) {
+    yield line;
+    if ("end" in line) return;
+  }
+  if (signal?.aborted) return;
+  throw new SpillwayError("the log broke off before its end", { code: "stream-interrupted", where: `job/${id}` });
+}
+
+function logQueryOf({ index, attempt, follow }: LogQuery): string {
+  return queryOf({ index, attempt, follow });
+}
+
+function queryOf(values: Record<string, string | number | boolean | undefined>): string {
+  const query = new URLSearchParams();
+  for (const [key, value] of Object.entries(values)) if (value !== undefined && value !== false) query.set(key, String(value));
+  const text = query.toString();
+  return text === "" ? "" : `?${text}`;
+}

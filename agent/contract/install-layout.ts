@@ -1,0 +1,27 @@
+/** Where everything lives on a machine. Bootstrap writes it, the agent and the master read it; one place says the paths. */
+
+export type AgentRole = "agent" | "master";
+export type InstallLayout = ReturnType<typeof installLayout>;
+
+/**
+ * The paths of an installation. `root` is "" on a host and the machine's own directory on a local machine.
+ * Every directory in `owned` belongs to Spillway alone and is deleted by removal.
+ */
+export function installLayout(root: string) {
+  const opt = `${root}/opt/spillway`;
+  const etc = `${root}/etc/spillway`;
+  const lib = `${root}/var/lib/spillway`;
+  const log = `${root}/var/log/spillway`;
+  return {
+    owned: [opt, etc, lib, log],
+    bundles: `${opt}/bundles`,
+    /** The unpacked bundle: agent.js, supervise.sh, task-supervisor.sh, bin/node. */
+    bundle: (digest: string) => `${opt}/bundles/${digest}`,
+    /** A symlink to the bundle this role runs. */
+    current: (role: AgentRole) => `${opt}/${role}`,
+    config: (role: AgentRole) => `${etc}/${role}.json`,
+    caFile: `${etc}/ca.pem`,
+    state: (role: AgentRole) => `${lib}/${role}`,
+    logFile: (role: AgentRole) => `${log}/${role}.log`,
+  };
+}

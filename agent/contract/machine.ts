@@ -1,0 +1,27 @@
+/** What every provider yields: a host with an address and SSH access, not yet trusted, nothing installed. */
+import { z } from "zod";
+import { resources } from "./resources.ts";
+
+/** Where the SSH credential is found when it is needed; never the credential itself. */
+export const credentialReference = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("file"), path: z.string().describe("a private key file on the operator's machine") }),
+]);
+export type CredentialReference = z.infer<typeof credentialReference>;
+
+export const machine = z.object({
+  name: z.string().describe("unique in the environment, e.g. m1; its node has the same name"),
+  pool: z.string().describe("the node pool it belongs to"),
+  provider: z.string().describe("local, ssh, aws, azure"),
+  providerId: z.string().describe("the provider's own name for it; unique at the provider"),
+  host: z.string(),
+  port: z.number().int().min(1).max(65535),
+  user: z.string(),
+  hostKey: z.string().optional().describe("the pinned SSH host key's fingerprint, SHA256:…"),
+  credential: credentialReference,
+  labels: z.record(z.string(), z.string()).default({}).describe("the user's own keys"),
+  attributes: z.record(z.string(), z.string()).default({}).describe("facts the provider knows: cloud, region, zone, site, market …"),
+  capacity: resources.optional().describe("declared capacity; without it the agent measures its host"),
+  price: z.object({ hourly: z.number().nonnegative().describe("USD/hour") }).optional(),
+  nodeBinary: z.string().optional().describe("a Node binary on that machine that may be linked to instead of uploaded"),
+});
+export type Machine = z.infer<typeof machine>;

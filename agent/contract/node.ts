@@ -1,0 +1,51 @@
+/** A node as the master knows it: a machine whose agent has joined. */
+import { z } from "zod";
+import { resources } from "./resources.ts";
+
+export const nodeState = z.enum(["joining", "ready", "suspect", "disconnected", "lost"]);
+export type NodeState = z.infer<typeof nodeState>;
+
+/** Facts the agent reads off its host; each is a file in agent/node/fingerprint. */
+export const nodeFacts = z.object({
+  hostname: z.string(),
+  os: z.string().describe("linux, darwin"),
+  arch: z.string().describe("x64, arm64"),
+  kernel: z.string(),
+  bootId: z.string().describe("changes when the host is rebooted"),
+  cpuCount: z.number().int().positive(),
+  memoryMiB: z.number().int().positive(),
+  diskFreeMiB: z.number().int().nonnegative(),
+  enforced: z
+    .array(z.enum(["cpu", "memory", "disk"]))
+    .describe("which limits the host's kernel enforces on tasks; others are only accounted"),
+});
+export type NodeFacts = z.infer<typeof nodeFacts>;
+
+/** What the operator's side says about a node (from its Machine); the agent can't change it. */
+export const nodeDeclaration = z.object({
+  pool: z.string(),
+  provider: z.string(),
+  providerId: z.string(),
+  labels: z.record(z.string(), z.string()).default({}),
+  attributes: z.record(z.string(), z.string()).default({}),
+  capacity: resources.optional().describe("declared capacity; without it the agent's measurement counts"),
+  reserve: resources.optional().describe("kept back from the offer, for the master beside it"),
+  price: z.object({ hourly: z.number().nonnegative() }).optional(),
+});
+export type NodeDeclaration = z.infer<typeof nodeDeclaration>;
+
+export const nodeView = z.object({
+  name: z.string(),
+  state: nodeState,
+  stateReason: z.string().describe("why it is in this state"),
+  stateSince: z.number().describe("ms since the epoch"),
+  declaration: nodeDeclaration,
+  facts: nodeFacts.optional(),
+  agentVersion: z.string().optional(),
+  bundle: z.string().optional().describe("digest of the bundle it runs"),
+  capacity: resources.describe("what tasks may use: declared or measured, minus the reserve"),
+  used: resources.describe("what its tasks hold"),
+  tasks: z.number().int().describe("tasks assigned, running or stopping on it"),
+  lastHeartbeatAt: z.number().optional().describe("ms since the epoch"),
+});
+export type NodeView = z.infer<typeof nodeView>;

@@ -1,0 +1,79 @@
+/**
+ * What agents and masters say to each other. Agents dial out over mTLS WebSockets: `control` at /agent/control
+ * (JSON text frames, small) and `bulk` at /agent/bulk (logs; opened by the agent when the master sends `open-bulk`,
+ * closed when idle), so that bytes never starve heartbeats. Both ends parse every frame; unknown keys are dropped,
+ * so that a newer peer can add some.
+ */
+import { z } from "zod";
+import { nodeFacts } from "./node.ts";
+import { resources } from "./resources.ts";
+import { taskReport, taskSpec } from "./workload.ts";
+
+export const controlPath = "/agent/control";
+export const bulkPath = "/agent/bulk";
+
+/** Agent → master, on control. */
+export const agentMessage = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("hello"),
+    wire: z.number().int(),
+    agentVersion: z.string(),
+    bundle: z.string().describe("digest of the bundle it runs"),
+    facts: nodeFacts,
+    measured: resources.describe("what the host has, as measured"),
+    tasks: z.array(taskReport).describe("every attempt it knows: running, or finished and not yet recorded"),
+  }),
+  z.object({ type: z.literal("heartbeat"), sentAt: z.number().describe("ms since the epoch, the agent's clock") }),
+  z.object({ type: z.literal("task"), report: taskReport }),
+]);
+export type AgentMessage = z.infer<typeof agentMessage>;
+
+/** Master → agent, on control. */
+export const masterMessage = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("welcome"), wire: z.number().int(), heartbeatIntervalMs: z.number().int(), masterTime: z.number() }),
+  z.object({ type: z.literal("run"), task: taskSpec }).describe("may come twice; the second is answered with a report only"),
+  z.object({ type: z.literal("stop"), taskId: z.string(), graceMs: z.number().int(), reason: z.string() }),
+  z.object({ type: z.literal("recorded"), taskId: z.string() }).describe("the finished report is durable; the agent need not repeat it"),
+  z.object({ type: z.literal("open-bulk") }),
+  z.object({ type: z.literal("refused"), reason: z.string() }).describe("this agent is not wanted; it stops dialling for a minute"),
+  z.object({ type: z.literal("leave") }).describe("the node was removed: stop every task, then exit for good"),
+]);
+export type MasterMessage = z.infer<typeof masterMessage>;
+
+/** Master → agent, on bulk (text frames). */
+export const bulkRequest = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("open-log"), stream: z.number().int(), taskId: z.string(), follow: z.boolean() }),
+  z.object({ type: z.literal("credit"), stream: z.number().int(), bytes: z.number().int().positive() }),
+  z.object({ type: z.literal("close"), stream: z.number().int() }),
+]);
+export type BulkRequest = z.infer<typeof bulkRequest>;
+
+/** Agent → master, on bulk (text frames). Bytes travel in binary frames: u32 BE stream, u8 channel, then the bytes. */
+export const bulkReply = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("end"), stream: z.number().int(), error: z.string().optional() }),
+]);
+export type BulkReply = z.infer<typeof bulkReply>;
+
+/** A stream's sender may have this many bytes under way before it needs `credit`. */
+export const initialCreditBytes = 256 * 1024;
+export const maxControlFrameBytes = 4 * 1024 * 1024;
+export const maxDataBytes = 32 * 1024;
+/** The bulk connection closes after this long without a stream. */
+export const bulkIdleMs = 30_000;
+
+export type LogChannel = "stdout" | "stderr";
+
+export function encodeData(stream: number, channel: LogChannel, bytes: Uint8Array): Buffer {
+  const frame = Buffer.allocUnsafe(5 + bytes.length);
+  frame.writeUInt32BE(stream, 0);
+  frame.writeUInt8(channel === "stdout" ? 1 : 2, 4);
+  frame.set(bytes, 5);
+  return frame;
+}
+
+/** Throws a RangeError on a frame that is too short or names no channel. */
+export function decodeData(frame: Buffer): { stream: number; channel: LogChannel; bytes: Buffer } {
+  const channel = frame.length < 5 ? 0 : frame.readUInt8(4);
+  if (channel !== 1 && channel !== 2) throw new RangeError("malformed bulk data frame");
+  return { stream: frame.readUInt32BE(0), channel: channel === 1 ? "stdout" : "stderr", bytes: frame.subarray(5) };
+}

@@ -1,0 +1,69 @@
+/** What the master keeps in its store: the form of each value and the name of its key. Parsed when the pool is loaded. */
+import { z } from "zod";
+import { nodeDeclaration, nodeFacts } from "../../contract/node.ts";
+import { resources } from "../../contract/resources.ts";
+import { attempt, indexState, jobSpec } from "../../contract/workload.ts";
+
+export const prefixes = { node: "node/", job: "job/", index: "index/", token: "token/" } as const;
+export const closingKey = "meta/closing";
+
+export const nodeRecord = z.object({
+  name: z.string(),
+  declaration: nodeDeclaration,
+  declaredAt: z.number(),
+  keys: z.array(z.string()).describe("sha256 of the public keys whose certificates are this node's: the present and, while it renews, the last"),
+  seen: z
+    .object({ facts: nodeFacts, measured: resources, agentVersion: z.string(), bundle: z.string(), firstAt: z.number() })
+    .optional()
+    .describe("what its agent said last; absent until it has joined"),
+  lostAt: z.number().optional().describe("given up at this time and not back since"),
+});
+export type NodeRecord = z.infer<typeof nodeRecord>;
+
+export const tokenRecord = z.object({
+  sha256: z.string(),
+  node: z.string(),
+  expiresAt: z.number(),
+  usedByKey: z.string().optional().describe("sha256 of the public key that used it; the same key is answered again"),
+});
+export type TokenRecord = z.infer<typeof tokenRecord>;
+
+export const jobRecord = z.object({
+  id: z.string(),
+  spec: jobSpec,
+  seq: z.number().int().describe("the order of submission"),
+  submittedAt: z.number(),
+  cancel: z.object({ at: z.number(), reason: z.string(), graceMs: z.number().int() }).optional(),
+  finishedAt: z.number().optional(),
+});
+export type JobRecord = z.infer<typeof jobRecord>;
+
+/** Written once an index had an attempt; without a record it is pending, or cancelled with its job. */
+export const indexRecord = z.object({ state: indexState, attempts: z.array(attempt) });
+export type IndexRecord = z.infer<typeof indexRecord>;
+
+export const closingRecord = z.object({ at: z.number(), reason: z.string(), graceMs: z.number().int() });
+export type ClosingRecord = z.infer<typeof closingRecord>;
+
+export function nodeKey(name: string): string {
+  return `${prefixes.node}${name}`;
+}
+
+export function jobKey(id: string): string {
+  return `${prefixes.job}${id}`;
+}
+
+/** Padded, so that a range lists indexes in their order. */
+export function indexKey(job: string, index: number): string {
+  return `${prefixes.index}${job}/${String(index).padStart(5, "0")}`;
+}
+
+export function tokenKey(sha256: string): string {
+  return `${prefixes.token}${sha256}`;
+}
+
+/** The job and index of a key made by `indexKey`. */
+export function parseIndexKey(key: string): { job: string; index: number } {
+  const [job = "", index = ""] = key.slice(prefixes.index.length).split("/");
+  return { job, index: Number(index) };
+}

@@ -1,0 +1,208 @@
+/** One attempt of a task as a process under task-supervisor.sh: started, watched, stopped, taken over again. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { type FSWatcher, watch } from "node:fs";
+import { withCrashPoint } from "../../contract/crash-point.ts";
+import { describeError } from "../../contract/errors.ts";
+import { formatDuration } from "../../contract/quantities.ts";
+import type { TaskReport } from "../../contract/workload.ts";
+import { setAlarm } from "../alarm.ts";
+import type { Log } from "../log.ts";
+import { commandProblem } from "./command-problem.ts";
+import { isFinished } from "./executor.ts";
+import { isSupervisor, killLeftovers, signalGroup } from "./supervisor-process.ts";
+import type { Intent, StopIntent, TaskDirectory } from "./task-directory.ts";
+import { taskEnvironment } from "./task-environment.ts";
+import { endedWithCode, endedWithoutCode } from "./task-outcome.ts";
+
+export interface TaskHost {
+  readonly node: string;
+  /** Path of task-supervisor.sh. */
+  readonly taskSupervisor: string;
+  readonly bootId: string;
+  readonly log: Log;
+}
+
+export type ProcessTask = ReturnType<typeof processTask>;
+
+/** A supervisor has fallen the latch but not written its pid: it is given this long. */
+const pidGraceMs = 5000;
+/** How often an attempt that was killed is looked at, when its end is not announced by an exit event. */
+const killedPollMs = 25;
+
+export function processTask(given: { intent: Intent; directory: TaskDirectory; host: TaskHost; emit: (report: TaskReport) => void }) {
+  const { directory, host, emit } = given;
+  const { task, bootId } = given.intent;
+  const cancelAlarms: (() => void)[] = [];
+  let report: TaskReport | undefined;
+  let stopping: StopIntent | undefined;
+  let child: ChildProcess | undefined;
+  let watcher: FSWatcher | undefined;
+  let closed = false;
+  let queue: Promise<void> = Promise.resolve();
+
+  /** One act at a time, so that a stop and an exit never interleave. */
+  function inTurn(act: () => Promise<void>): Promise<void> {
+    queue = queue.then(act).catch((error: unknown) => host.log.error(`${task.taskId}: ${describeError(error)}`));
+    return queue;
+  }
+
+  async function launch(): Promise<void> {
+    try {
+      await withCrashPoint("task.start", async () => {
+        child = await spawnDetached();
+      });
+    } catch (error) {
+      return finish({ state: "failed", reason: `it could not be started: ${describeError(error)}` }, Date.now(), true);
+    }
+    running(Date.now());
+  }
+
+  function spawnDetached(): Promise<ChildProcess> {
+    return new Promise((resolve, reject) => {
+      const env = taskEnvironment(task, { node: host.node, workDirectory: directory.work, path: process.env.PATH });
+      const args = [host.taskSupervisor, directory.path, ...task.command];
+      const supervisor = spawn("/bin/sh", args, { cwd: directory.work, env, detached: true, stdio: "ignore" });
+      supervisor.once("error", reject);
+      supervisor.once("spawn", () => resolve(supervisor));
+      supervisor.once("exit", () => void inTurn(settle));
+      supervisor.unref();
+    });
+  }
+
+  function running(startedAt: number): void {
+    report = { taskId: task.taskId, state: stopping === undefined ? "running" : "stopping", startedAt };
+    if (task.timeoutMs !== undefined) {
+      const sentence = `it ran longer than its timeout of ${formatDuration(task.timeoutMs)}`;
+      alarm(startedAt + task.timeoutMs, () => void inTurn(() => beginStop({ graceMs: task.graceMs, reason: sentence, state: "failed" })));
+    }
+    emit(report);
+  }
+
+  /** Takes over what a former agent left of this attempt. */
+  async function adopt(): Promise<void> {
+    const outcome = await directory.readOutcome();
+    stopping = await directory.readStop();
+    if (outcome !== undefined) {
+      report = outcome;
+      return;
+    }
+    const started = await directory.readStarted();
+    if (started === undefined) {
+      if (stopping !== undefined || bootId !== host.bootId) return settle();
+      return launch();
+    }
+    report = { taskId: task.taskId, state: "running", startedAt: started.at };
+    await settle();
+    if (isFinished(report)) return;
+    running(started.at);
+    // Output makes events in this directory too: only the result's is worth a look.
+    watcher = watch(directory.path, (_, name) => void (name === "result" && inTurn(settle)));
+    watcher.on("error", () => watcher?.close());
+    await settle(); // it may have come just before the watch
+    if (stopping !== undefined && !isFinished(report)) await terminate(stopping);
+  }
+
+  /** Looks whether the attempt has ended, and finishes it if so. */
+  async function settle(): Promise<void> {
+    if (report !== undefined && isFinished(report)) return;
+    if (await finishByResult()) return;
+    const started = await directory.readStarted();
+    if (await isAlive(started)) return;
+    if (await finishByResult()) return; // written between the two looks
+    const rebooted = bootId !== host.bootId;
+    if (started?.pid !== undefined && !rebooted) killLeftovers(started.pid, task.taskId);
+    await finish(endedWithoutCode({ stop: stopping, started: started !== undefined, rebooted }), Date.now(), true);
+  }
+
+  async function finishByResult(): Promise<boolean> {
+    const result = await directory.readResult();
+    if (result === undefined) return false;
+    const [command = ""] = task.command;
+    const path = task.env.PATH ?? process.env.PATH ?? "";
+    const missing = result.exitCode === 126 || result.exitCode === 127 ? commandProblem(command, path, directory.work) : undefined;
+    await finish(endedWithCode(result.exitCode, stopping, missing), result.at, false);
+    return true;
+  }
+
+  async function isAlive(started: Awaited<ReturnType<TaskDirectory["readStarted"]>>): Promise<boolean> {
+    if (child !== undefined && child.exitCode === null && child.signalCode === null) return true;
+    if (started === undefined || bootId !== host.bootId) return false;
+    if (started.pid === undefined) return Date.now() - started.at < pidGraceMs;
+    return isSupervisor(started.pid, directory.path);
+  }
+
+  /** `remember`: there is no result on disk from which a restarted agent could conclude the same. */
+  async function finish(ending: ReturnType<typeof endedWithCode>, at: number, remember: boolean): Promise<void> {
+    const startedAt = report?.startedAt;
+    report = { taskId: task.taskId, ...ending, finishedAt: at, ...(startedAt === undefined ? {} : { startedAt }) };
+    release();
+    emit(report);
+    if (remember) {
+      await directory.writeOutcome(report).catch((error: unknown) => host.log.warn(`${task.taskId}: its outcome can't be kept: ${describeError(error)}`));
+    }
+  }
+
+  async function beginStop(wish: { graceMs: number; reason: string; state: StopIntent["state"] }): Promise<void> {
+    await settle();
+    if (report !== undefined && isFinished(report)) return;
+    const killAt = Date.now() + wish.graceMs;
+    if (stopping !== undefined && stopping.killAt <= killAt) return emitReport();
+    const intent = { reason: stopping?.reason ?? wish.reason, state: stopping?.state ?? wish.state, killAt };
+    stopping = intent;
+    await withCrashPoint("task.stop", async () => {
+      await directory.writeStop(intent).catch((error: unknown) => host.log.warn(`${task.taskId}: its stop can't be noted: ${describeError(error)}`));
+      await terminate(intent);
+    });
+    report = { taskId: task.taskId, ...report, state: "stopping", reason: `stopping: ${intent.reason}` };
+    emit(report);
+  }
+
+  async function terminate(intent: StopIntent): Promise<void> {
+    await signal("SIGTERM");
+    alarm(intent.killAt, () => void inTurn(kill));
+  }
+
+  async function kill(): Promise<void> {
+    await signal("SIGKILL");
+    await settle();
+    if (report !== undefined && !isFinished(report)) alarm(Date.now() + killedPollMs, () => void inTurn(kill));
+  }
+
+  async function signal(name: "SIGTERM" | "SIGKILL"): Promise<void> {
+    const pid = child?.pid ?? (await directory.readStarted())?.pid;
+    if (pid !== undefined && isSupervisor(pid, directory.path)) signalGroup(pid, name);
+  }
+
+  function emitReport(): void {
+    if (report !== undefined) emit(report);
+  }
+
+  function alarm(at: number, act: () => void): void {
+    if (!closed) cancelAlarms.push(setAlarm(at, act));
+  }
+
+  function release(): void {
+    for (const cancel of cancelAlarms.splice(0)) cancel();
+    watcher?.close();
+    watcher = undefined;
+  }
+
+  return {
+    directory,
+    report: () => report,
+    launch: () => inTurn(launch),
+    adopt: () => inTurn(adopt),
+    settle: () => inTurn(settle),
+    /** Reports again when it has ended. */
+    stop: (graceMs: number, reason: string) =>
+      inTurn(async () => {
+        if (report !== undefined && isFinished(report)) return emitReport();
+        await beginStop({ graceMs, reason, state: "cancelled" });
+      }),
+    close(): void {
+      closed = true;
+      release();
+      child?.removeAllListeners("exit");
+    },
+  };
+}

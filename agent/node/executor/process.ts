@@ -1,0 +1,158 @@
+/** The executor for hosts without systemd: each attempt a process group under task-supervisor.sh, which outlives the agent. */
+import { mkdir, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { withCrashPoint } from "../../contract/crash-point.ts";
+import { describeError, SpillwayError } from "../../contract/errors.ts";
+import { parseTaskId, type TaskReport, type TaskSpec } from "../../contract/workload.ts";
+import { type Executor, isFinished } from "./executor.ts";
+import { type ProcessTask, processTask, type TaskHost } from "./process-task.ts";
+import { expiredTasks, removeTree } from "./retention.ts";
+import { taskDirectory } from "./task-directory.ts";
+
+export interface ProcessExecutorOptions extends TaskHost {
+  /** The agent's; attempts live in `tasks/` of it. */
+  readonly stateDir: string;
+  /** How often every attempt is looked at, should no event have told of its end. */
+  readonly pollMs?: number;
+}
+
+const defaultPollMs = 1000;
+const sweepMs = 10 * 60_000;
+
+interface Known {
+  readonly task: ProcessTask;
+  recorded: boolean;
+}
+
+export function processExecutor(options: ProcessExecutorOptions): Executor {
+  const root = join(options.stateDir, "tasks");
+  const known = new Map<string, Known>();
+  /** Starts that could not even be written down: known as long as this process lives. */
+  const refused = new Map<string, TaskReport>();
+  const listeners = new Set<(report: TaskReport) => void>();
+  const emit = (report: TaskReport) => {
+    for (const listener of listeners) listener(report);
+  };
+  const poll = setInterval(() => void settleAll(), options.pollMs ?? defaultPollMs).unref();
+  const sweep = setInterval(() => void deleteExpired(), sweepMs).unref();
+
+  async function settleAll(): Promise<void> {
+    for (const { task } of known.values()) {
+      const report = task.report();
+      if (report !== undefined && !isFinished(report)) await task.settle();
+    }
+  }
+
+  function remember(spec: TaskSpec, bootId: string, recorded: boolean): ProcessTask {
+    const directory = taskDirectory(join(root, spec.taskId));
+    const task = processTask({ intent: { task: spec, bootId }, directory, host: options, emit });
+    known.set(spec.taskId, { task, recorded });
+    return task;
+  }
+
+  async function start(spec: TaskSpec): Promise<void> {
+    assertTaskId(spec.taskId);
+    const report = known.get(spec.taskId)?.task.report() ?? refused.get(spec.taskId);
+    if (report !== undefined) return emit(report);
+    if (known.has(spec.taskId)) return; // being started at this moment: its report comes
+    const task = remember(spec, options.bootId, false);
+    try {
+      await task.directory.prepare();
+      await withCrashPoint("task.spec", () => task.directory.writeIntent({ task: spec, bootId: options.bootId }));
+    } catch (error) {
+      known.delete(spec.taskId);
+      const reason = `the node can't write its files: ${describeError(error)}`;
+      const failed: TaskReport = { taskId: spec.taskId, state: "failed", finishedAt: Date.now(), reason };
+      refused.set(spec.taskId, failed);
+      await removeTree(task.directory.path).catch(() => undefined);
+      return emit(failed);
+    }
+    await task.launch();
+  }
+
+  async function readopt(): Promise<void> {
+    await mkdir(root, { recursive: true, mode: 0o700 });
+    await Promise.all((await readdir(root)).filter((name) => parseTaskId(name) !== undefined).map(readoptOne));
+    await deleteExpired();
+  }
+
+  async function readoptOne(taskId: string): Promise<void> {
+    const directory = taskDirectory(join(root, taskId));
+    const intent = await directory.readIntent();
+    if (intent === undefined) {
+      // Without an intent nothing was started: the agent died while it made the directory.
+      options.log.info(`${taskId}: removing what was half made`);
+      return removeTree(directory.path);
+    }
+    await remember(intent.task, intent.bootId, await directory.isRecorded()).adopt();
+  }
+
+  async function stop(taskId: string, graceMs: number, reason: string): Promise<void> {
+    const task = known.get(taskId)?.task;
+    if (task !== undefined) return task.stop(graceMs, reason);
+    emit(refused.get(taskId) ?? { taskId, state: "lost", finishedAt: Date.now(), reason: "this node does not know the task" });
+  }
+
+  async function recorded(taskId: string): Promise<void> {
+    refused.delete(taskId);
+    const entry = known.get(taskId);
+    const report = entry?.task.report();
+    if (entry === undefined || entry.recorded || report === undefined || !isFinished(report)) return;
+    entry.recorded = true;
+    await withCrashPoint("task.forget", () => entry.task.directory.markRecorded());
+    await removeTree(entry.task.directory.work);
+    await deleteExpired();
+  }
+
+  async function deleteExpired(): Promise<void> {
+    const finished = [...known].flatMap(([taskId, { task, recorded }]) => {
+      const finishedAt = task.report()?.finishedAt;
+      return recorded && finishedAt !== undefined ? [{ taskId, finishedAt }] : [];
+    });
+    for (const taskId of expiredTasks(finished, Date.now())) {
+      const entry = known.get(taskId);
+      if (entry === undefined) continue;
+      known.delete(taskId);
+      await withCrashPoint("task.forget", () => removeTree(entry.task.directory.path)).catch((error: unknown) =>
+        options.log.warn(`${taskId}: its directory can't be deleted: ${describeError(error)}`),
+      );
+    }
+  }
+
+  return {
+    start,
+    stop,
+    recorded,
+    readopt,
+    list: () => [
+      ...[...known.values()].flatMap(({ task, recorded }) => (recorded ? [] : (task.report() ?? []))),
+      ...refused.values(),
+    ],
+    onReport(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    output(taskId) {
+      const entry = known.get(taskId);
+      if (entry === undefined) return undefined;
+      const { path, stdout, stderr } = entry.task.directory;
+      const finished = () => {
+        const report = entry.task.report();
+        return report !== undefined && isFinished(report);
+      };
+      return { directory: path, files: { stdout, stderr }, finished };
+    },
+    close() {
+      clearInterval(poll);
+      clearInterval(sweep);
+      listeners.clear();
+      for (const { task } of known.values()) task.close();
+    },
+  };
+}
+
+/** Ids become names of directories: what is not one of ours must not get that far. */
+function assertTaskId(taskId: string): void {
+  if (parseTaskId(taskId) !== undefined && taskId.length <= 128) return;
+  throw new SpillwayError(`"${taskId.slice(0, 128)}" is not the id of a task`, { code: "bad-task-id" });
+}

@@ -1,0 +1,27 @@
+/** How an attempt ended, as a report with a sentence; pure. */
+import type { TaskReport } from "../../contract/workload.ts";
+import type { StopIntent } from "./task-directory.ts";
+
+type Ending = Pick<TaskReport, "exitCode" | "reason"> & { state: "succeeded" | "failed" | "cancelled" | "lost" };
+
+const killedExitCode = 137;
+
+/** The command ended with a code. A stop that was asked for decides the state, whatever code the command answers it with. */
+export function endedWithCode(exitCode: number, stop: StopIntent | undefined, missingCommand: string | undefined): Ending {
+  if (stop !== undefined) return { state: stop.state, exitCode, reason: `stopped: ${stop.reason}` };
+  if (exitCode === 0) return { state: "succeeded", exitCode, reason: "exited with 0" };
+  if ((exitCode === 127 || exitCode === 126) && missingCommand !== undefined) return { state: "failed", exitCode, reason: missingCommand };
+  const signal = exitCode - 128;
+  return { state: "failed", exitCode, reason: signal > 0 && signal <= 64 ? `killed by signal ${signal}` : `exited with ${exitCode}` };
+}
+
+/** Its processes are gone and left no code. */
+export function endedWithoutCode(facts: { stop: StopIntent | undefined; started: boolean; rebooted: boolean }): Ending {
+  const { stop, started, rebooted } = facts;
+  if (stop !== undefined) {
+    if (!started) return { state: stop.state, reason: `stopped before it started: ${stop.reason}` };
+    return { state: stop.state, exitCode: killedExitCode, reason: `stopped: ${stop.reason}` };
+  }
+  if (rebooted) return { state: "lost", reason: started ? "the host was rebooted" : "the host was rebooted before it started" };
+  return { state: "lost", reason: started ? "its processes vanished" : "its supervisor vanished before it started" };
+}

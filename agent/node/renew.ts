@@ -1,0 +1,22 @@
+/** Gets a new certificate for this node's key, over mTLS with the present one. */
+import { readFileSync } from "node:fs";
+import type { AgentConfig } from "../contract/agent-config.ts";
+import { joinReply } from "../contract/api.ts";
+import { SpillwayError } from "../contract/errors.ts";
+import { readIdentity } from "./identity.ts";
+import { acceptCertificate } from "./join.ts";
+import { postJson } from "./post-json.ts";
+
+/** Resolves with a sentence. Throws a SpillwayError; the present certificate stays then. */
+export async function renewCertificate({ node, endpoint, caFile, stateDir }: AgentConfig): Promise<string> {
+  const identity = readIdentity(stateDir);
+  if (identity === undefined) {
+    throw new SpillwayError("there is no certificate to renew", { code: "not-joined", where: node, hint: "join the node first" });
+  }
+  const ca = readFileSync(caFile, "utf8");
+  const { certificateRequest } = await import("./certificate-request.ts");
+  const csr = await certificateRequest(node, identity.key);
+  const reply = await postJson({ endpoint, path: "/v1/renew", body: { csr }, reply: joinReply, ca, identity, node });
+  await acceptCertificate({ stateDir, node, ca, key: identity.key, chain: reply.certificate });
+  return `the certificate of ${node} is good until ${new Date(reply.expiresAt).toISOString()}`;
+}

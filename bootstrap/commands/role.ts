@@ -1,0 +1,118 @@
+/** Starting, stopping and removing a role (agent or master) under the supervisor that comes in the bundle. */
+import type { AgentRole, InstallLayout } from "../../agent/contract/install-layout.ts";
+import { script } from "./shell.ts";
+
+/** True in the shell when the process whose id is in file $1 has $2 in its command line; a reused id is never taken for it. */
+const runsFunction = `
+runs() {
+  pid=$(cat "$1" 2>/dev/null) || return 1
+  [ -n "$pid" ] || return 1
+  if [ -d /proc/self ]; then line=$(tr '\\0' ' ' < "/proc/$pid/cmdline" 2>/dev/null); else line=$(ps -o command= -p "$pid" 2>/dev/null); fi
+  case $line in *"$2"*) return 0;; esac
+  return 1
+}
+end() {
+  runs "$1" "$2" || return 0
+  kill -TERM "$pid" 2>/dev/null
+  i=0
+  while runs "$1" "$2" && [ $i -lt 100 ]; do sleep 0.1; i=$((i+1)); done
+  if runs "$1" "$2"; then kill -KILL "$pid" 2>/dev/null; fi
+  return 0
+}`;
+
+/** Joins by the token on stdin; an older certificate is replaced. */
+export function joinNode(layout: InstallLayout): string[] {
+  const current = layout.current("agent");
+  return [`${current}/bin/node`, `${current}/agent.js`, "join", "--force", "--config", layout.config("agent")];
+}
+
+/** Prints `supervised` when the role's supervisor is alive. */
+export function readSupervised(layout: InstallLayout, role: AgentRole): string[] {
+  const state = layout.state(role);
+  return script(`${runsFunction}\nif runs "$1/supervisor.pid" "$1"; then echo supervised; fi`, state);
+}
+
+/** Starts the role detached; it outlives this connection and is restarted when it fails. */
+export function startRole(layout: InstallLayout, role: AgentRole): string[] {
+  const current = layout.current(role);
+  return script(
+    `
+set -e
+umask 077
+mkdir -p "$1" "$(dirname "$2")"
+nohup sh "$3/supervise.sh" "$1" -- "$3/bin/node" "$3/agent.js" "$4" --config "$5" >> "$2" 2>&1 < /dev/null &`,
+    layout.state(role),
+    layout.logFile(role),
+    current,
+    role,
+    layout.config(role),
+  );
+}
+
+/** Ends the role and its supervisor; tasks go on. */
+export function stopRole(layout: InstallLayout, role: AgentRole): string[] {
+  const state = layout.state(role);
+  return script(`${runsFunction}\nend "$1/supervisor.pid" "$1"; end "$1/role.pid" "$2"`, state, layout.config(role));
+}
+
+/** The role's last log lines. */
+export function readRoleLog(layout: InstallLayout, role: AgentRole): string[] {
+  return ["tail", "-n", "5", layout.logFile(role)];
+}
+
+/** Prints `installed` when anything of Spillway is on the machine. */
+export function readInstalled(layout: InstallLayout, role: AgentRole): string[] {
+  return script(
+    `for path do if [ -e "$path" ] || [ -L "$path" ]; then echo installed; break; fi; done`,
+    layout.current(role),
+    layout.config(role),
+    layout.state(role),
+    layout.logFile(role),
+    ...layout.owned,
+  );
+}
+
+/**
+ * Deletes the role's files, then every bundle no role points at, then our directories if they are empty.
+ * $1… : etc file, state, log, link; then the bundles' directory; then the owned directories.
+ */
+export function uninstallRole(layout: InstallLayout, role: AgentRole): string[] {
+  const other: AgentRole = role === "agent" ? "master" : "agent";
+  return script(
+    `
+set -e
+rm -rf "$1" "$2" "$3" "$4"
+other=$5 bundles=$6; shift 6
+if [ ! -L "$other" ]; then rm -rf "$@"; exit 0; fi
+keep=$(readlink "$other")
+for bundle in "$bundles"/*; do if [ "$bundle" != "$keep" ]; then rm -rf "$bundle"; fi; done`,
+    layout.config(role),
+    layout.state(role),
+    layout.logFile(role),
+    layout.current(role),
+    layout.current(other),
+    layout.bundles,
+    ...layout.owned,
+  );
+}
+
+/** Prints the directory of each task whose supervisor is alive, a line each. */
+export function readRunningTasks(layout: InstallLayout): string[] {
+  return script(
+    `${runsFunction}\nfor task in "$1"/tasks/*; do if runs "$task/started/pid" "$task"; then echo "$task"; fi; done`,
+    layout.state("agent"),
+  );
+}
+
+/** Sends TERM to the process group of every running task, waits up to 5 s, then KILL. */
+export function stopTasks(layout: InstallLayout): string[] {
+  return script(
+    `${runsFunction}
+each() { for task in "$1"/tasks/*; do if runs "$task/started/pid" "$task"; then kill "-$2" "-$pid" 2>/dev/null; left=1; fi; done; }
+left=; each "$1" TERM; i=0
+while [ -n "$left" ] && [ $i -lt 50 ]; do sleep 0.1; i=$((i+1)); left=; each "$1" 0; done
+each "$1" KILL
+exit 0`,
+    layout.state("agent"),
+  );
+}

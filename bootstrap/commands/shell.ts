@@ -1,0 +1,16 @@
+/** Quoting, in one place: a command is an argv until the moment it becomes one line for the other side's shell. */
+
+/** argv → one line that a POSIX shell takes apart into exactly these words. Throws a RangeError on a NUL, which no shell can take. */
+export function commandLine(argv: readonly string[]): string {
+  return argv.map(quote).join(" ");
+}
+
+function quote(word: string): string {
+  if (word.includes("\0")) throw new RangeError("a command's argument holds a NUL character");
+  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** A small script with its arguments as `$1`, `$2` …; the script's text is ours, the arguments may be anything. */
+export function script(text: string, ...parameters: readonly string[]): string[] {
+  return ["sh", "-c", text, "sh", ...parameters];
+}

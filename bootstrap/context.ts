@@ -1,0 +1,85 @@
+/** What a bootstrap action is asked to do, and what its phases find out on the way. */
+import type { InstallLayout, AgentRole } from "../agent/contract/install-layout.ts";
+import type { Machine } from "../agent/contract/machine.ts";
+import type { Remote } from "./remote.ts";
+import type { Session } from "./ssh/session.ts";
+
+/** A built bundle as it lies on the operator's machine. */
+export interface BundleFile {
+  readonly digest: string;
+  /** Path of the tar.gz. */
+  readonly tarball: string;
+  readonly bytes: number;
+  /** sha256 of the tar.gz, hex. */
+  readonly sha256: string;
+}
+
+/** A file that the role needs on the machine; written whole, by rename. */
+export interface InstalledFile {
+  readonly path: string;
+  readonly content: string;
+  /** Octal, e.g. "600". */
+  readonly mode: string;
+}
+
+export interface BootstrapRequest {
+  readonly machine: Machine;
+  readonly role: AgentRole;
+  /** The bundle for this kind of machine; built when it is not there yet. */
+  readonly bundle: (platform: "linux-x64" | "host") => Promise<BundleFile>;
+  /** Configuration, CA and keys of the role. */
+  readonly files: (layout: InstallLayout) => readonly InstalledFile[];
+  /** Port on the machine that the role will listen on; checked to be free before anything is changed. */
+  readonly listenPort?: number;
+  /** Agents only: asks the master for a single-use token; undefined when the node has joined and its certificate is good. */
+  readonly joinToken?: (machine: { hasCertificate: boolean }) => Promise<string | undefined>;
+  /** Resolves when the role answers as it should; throws what a person should read. */
+  readonly awaitReady: () => Promise<void>;
+  readonly onProgress?: (text: string) => void;
+  readonly dryRun?: boolean;
+  /** Aborted when the operator cancels: the action ends after the current step. */
+  readonly signal?: AbortSignal;
+}
+
+/** Facts of the machine that later phases decide by. */
+export interface MachineFacts {
+  readonly root: string;
+  readonly os: string;
+  readonly arch: string;
+  readonly libc: string;
+  readonly diskFreeMiB: number;
+  readonly missingTools: readonly string[];
+  /** The machine's command that prints a SHA-256, as words. */
+  readonly sha256: readonly string[];
+}
+
+/** Grows phase by phase; a phase may rely on what the phases before it in the list have filled in. */
+export interface BootstrapContext {
+  readonly request: BootstrapRequest;
+  session?: Session;
+  remote?: Remote;
+  facts?: MachineFacts;
+  layout?: InstallLayout;
+  bundle?: BundleFile;
+  /** Whether something changed that a running role has to be restarted for. */
+  restartNeeded: boolean;
+  /** Whether the environment's CA on the machine was replaced, so that an old certificate is worthless. */
+  authorityChanged: boolean;
+}
+
+export interface Phase {
+  /** The file's name in words; shown while it runs. */
+  readonly title: string;
+  readonly applies?: (request: BootstrapRequest) => boolean;
+  readonly run: (context: BootstrapContext) => Promise<void>;
+}
+
+/** The value a former phase must have filled in; anything else is a bug in the action's list. */
+export function filledIn<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new Error(`bug: no phase before has filled in ${what}`);
+  return value;
+}
+
+export function whereOf(machine: Machine): string {
+  return `machine ${machine.name} (${machine.host}:${machine.port})`;
+}

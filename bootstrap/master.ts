@@ -1,0 +1,31 @@
+/** The Pulumi resource of the master on one machine. Its provider side is in stacks/plugin. */
+import * as pulumi from "@pulumi/pulumi";
+import type { NodeTimers } from "../agent/contract/agent-config.ts";
+import type { Machine } from "../agent/contract/machine.ts";
+
+export interface MasterArgs {
+  machine: pulumi.Input<Machine>;
+  environment: pulumi.Input<string>;
+  environmentId: pulumi.Input<string>;
+  caCert: pulumi.Input<string>;
+  intermediateCert: pulumi.Input<string>;
+  intermediateKey: pulumi.Input<string>;
+  adminToken: pulumi.Input<string>;
+  timers: pulumi.Input<NodeTimers>;
+  /** Where people's access (URL, CA, token) is written on the operator's machine. */
+  contextFile: pulumi.Input<string>;
+}
+
+export class Master extends pulumi.CustomResource {
+  /** The https URL by which agents and people reach it. */
+  declare readonly endpoint: pulumi.Output<string>;
+
+  constructor(name: string, args: MasterArgs, options?: pulumi.CustomResourceOptions) {
+    super(
+      "spillway:index:Master",
+      name,
+      { ...args, endpoint: undefined, health: undefined },
+      { additionalSecretOutputs: ["intermediateKey", "adminToken"], ...options },
+    );
+  }
+}

@@ -1,0 +1,21 @@
+/** The Pulumi resource of a node: the agent on a machine, joined to the pool. Its provider side is in stacks/plugin. */
+import * as pulumi from "@pulumi/pulumi";
+import type { Machine } from "../agent/contract/machine.ts";
+import type { Resources } from "../agent/contract/resources.ts";
+
+export interface NodeArgs {
+  machine: pulumi.Input<Machine>;
+  endpoint: pulumi.Input<string>;
+  caCert: pulumi.Input<string>;
+  adminToken: pulumi.Input<string>;
+  /** Kept back for the master beside it. */
+  reserve?: pulumi.Input<Resources>;
+}
+
+export class Node extends pulumi.CustomResource {
+  declare readonly health: pulumi.Output<string>;
+
+  constructor(name: string, args: NodeArgs, options?: pulumi.CustomResourceOptions) {
+    super("spillway:index:Node", name, { ...args, health: undefined }, { additionalSecretOutputs: ["adminToken"], ...options });
+  }
+}

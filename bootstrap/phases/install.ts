@@ -1,0 +1,28 @@
+/** Writes configuration and keys, and points the role at its bundle; only what differs is touched. */
+import { fileHolds, pointLink, writeFile } from "../commands/files.ts";
+import { parseFacts, readInstallation } from "../commands/facts.ts";
+import { filledIn, type Phase } from "../context.ts";
+
+export const install: Phase = {
+  title: "install",
+  async run(context) {
+    const { request } = context;
+    const remote = filledIn(context.remote, "remote");
+    const layout = filledIn(context.layout, "layout");
+    const bundle = filledIn(context.bundle, "bundle");
+    for (const file of request.files(layout)) {
+      const same = await remote.read(fileHolds(file.path), { stdin: file.content });
+      if (same.code === 0) continue;
+      const name = file.path.slice(file.path.lastIndexOf("/") + 1);
+      await remote.change("remote.install", `write ${name} for the ${request.role}`, writeFile(file.path, file.mode), { stdin: file.content });
+      context.restartNeeded = true;
+      if (file.path === layout.caFile) context.authorityChanged = true;
+    }
+    const installed = parseFacts((await remote.read(readInstallation(layout, request.role, bundle.digest))).stdout);
+    if (installed.get("current")?.[0] !== layout.bundle(bundle.digest)) {
+      const sentence = `point the ${request.role} at bundle ${bundle.digest.slice(0, 12)}`;
+      await remote.change("remote.install", sentence, pointLink(layout.current(request.role), layout.bundle(bundle.digest)));
+      context.restartNeeded = true;
+    }
+  },
+};

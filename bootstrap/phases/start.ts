@@ -1,0 +1,16 @@
+/** Starts the role under its supervisor, or starts it anew when what it runs by has changed. */
+import { readSupervised, startRole, stopRole } from "../commands/role.ts";
+import { filledIn, type Phase } from "../context.ts";
+
+export const start: Phase = {
+  title: "start",
+  async run(context) {
+    const { role } = context.request;
+    const remote = filledIn(context.remote, "remote");
+    const layout = filledIn(context.layout, "layout");
+    const running = (await remote.read(readSupervised(layout, role))).stdout.includes("supervised");
+    if (running && !context.restartNeeded) return;
+    if (running) await remote.change("remote.stop", `stop the ${role} to start it anew`, stopRole(layout, role));
+    await remote.change("remote.start", `start the ${role}`, startRole(layout, role));
+  },
+};

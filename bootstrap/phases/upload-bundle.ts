@@ -1,0 +1,39 @@
+/** Brings the bundle to the machine as one stream, unless that digest is there. */
+import { createReadStream } from "node:fs";
+import { unpackBundle } from "../commands/bundle.ts";
+import { parseFacts, readInstallation } from "../commands/facts.ts";
+import { filledIn, type Phase } from "../context.ts";
+
+const uploadTimeoutMs = 15 * 60_000;
+
+export const uploadBundle: Phase = {
+  title: "upload bundle",
+  async run(context) {
+    const { request } = context;
+    const remote = filledIn(context.remote, "remote");
+    const layout = filledIn(context.layout, "layout");
+    const facts = filledIn(context.facts, "facts");
+    const { nodeBinary } = request.machine;
+    const bundle = await request.bundle(nodeBinary === undefined ? "linux-x64" : "host");
+    context.bundle = bundle;
+    const installed = parseFacts((await remote.read(readInstallation(layout, request.role, bundle.digest))).stdout);
+    if (installed.has("bundle")) return;
+    const sentence = `upload the bundle ${bundle.digest.slice(0, 12)} (${formatBytes(bundle.bytes)}${nodeBinary === undefined ? "" : ", Node linked"})`;
+    const command = unpackBundle({ layout, digest: bundle.digest, tarballSha256: bundle.sha256, sha256: facts.sha256, nodeBinary });
+    let lastPercent = -1;
+    await remote.change("remote.upload", sentence, command, {
+      stdin: createReadStream(bundle.tarball),
+      timeoutMs: uploadTimeoutMs,
+      onBytes(sent) {
+        const percent = Math.floor((100 * sent) / bundle.bytes);
+        if (percent < lastPercent + 5) return;
+        lastPercent = percent;
+        request.onProgress?.(`upload bundle ${percent} %`);
+      },
+    });
+  },
+};
+
+function formatBytes(bytes: number): string {
+  return bytes < 1024 * 1024 ? `${Math.ceil(bytes / 1024)} KiB` : `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+}

@@ -1,0 +1,47 @@
+/**
+ * The one way to touch a machine: `read` looks, `change` acts. Each change bears a sentence for people; the sentences
+ * are the dry run, the live status and the log.
+ */
+import type { CrashPoint } from "../agent/contract/crash-point.ts";
+import { withCrashPoint } from "../agent/contract/crash-point.ts";
+import { SpillwayError } from "../agent/contract/errors.ts";
+import type { CommandResult, RunOptions, Session } from "./ssh/session.ts";
+
+export interface Remote {
+  /** Runs a command that changes nothing. Any exit code is a result. */
+  read(argv: readonly string[], options?: RunOptions): Promise<CommandResult>;
+  /**
+   * Runs a command that changes the machine and returns what it printed. In a dry run it only tells the sentence.
+   * Throws `remote-command-failed` with the command's own last words.
+   */
+  change(point: CrashPoint, sentence: string, argv: readonly string[], options?: RunOptions): Promise<string>;
+  /** The sentences of all changes so far. */
+  readonly sentences: readonly string[];
+}
+
+export interface RemoteOptions {
+  readonly where: string;
+  readonly dryRun?: boolean;
+  readonly onSentence?: (sentence: string) => void;
+}
+
+export function remoteOver(session: Session, { where, dryRun = false, onSentence }: RemoteOptions): Remote {
+  const sentences: string[] = [];
+  return {
+    sentences,
+    read: (argv, options) => session.run(argv, options),
+    async change(point, sentence, argv, options) {
+      sentences.push(sentence);
+      onSentence?.(sentence);
+      if (dryRun) return "";
+      const result = await withCrashPoint(point, () => session.run(argv, options));
+      if (result.code === 0) return result.stdout;
+      const words = `${result.stderr}\n${result.stdout}`.trim().split("\n").slice(-4).join(" · ");
+      throw new SpillwayError(`could not ${sentence}: ${words === "" ? `the command ended with ${result.code}` : words}`, {
+        code: /no space left on device/i.test(words) ? "disk-full" : "remote-command-failed",
+        where,
+        hint: /no space left on device/i.test(words) ? "Free some space there and run it again; nothing is left half-made." : "Run it again when that is mended; it goes on from here.",
+      });
+    },
+  };
+}

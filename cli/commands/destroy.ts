@@ -1,0 +1,43 @@
+/** `spillway destroy ENV`: stops all tasks, takes everything down in order, keeps the logs. */
+import { createInterface } from "node:readline/promises";
+import type { Command } from "commander";
+import { SpillwayError } from "../../agent/contract/errors.ts";
+import { formatDuration } from "../../agent/contract/quantities.ts";
+import { destroy } from "../../stacks/workflow/destroy.ts";
+import { outputOption, wantsJson, withExamples } from "../command-options.ts";
+import { print, printJson, say, status } from "../output.ts";
+import { showRows } from "../progress-rows.ts";
+
+export function registerDestroy(program: Command): void {
+  const command = program
+    .command("destroy")
+    .description("Stop all tasks and take the environment down; its logs stay.")
+    .argument("<environment>", "e.g. local")
+    .option("-y, --yes", "do not ask")
+    .option("--forget <name>", "the master is dead for good: give up what it knows; takes the environment's name")
+    .addOption(outputOption())
+    .action(async (environment: string, options: { yes?: boolean; forget?: string }) => {
+      if (options.forget !== undefined && options.forget !== environment) {
+        throw new SpillwayError(`--forget wants the environment's own name, typed out: --forget ${environment}`, { code: "usage" });
+      }
+      if (options.yes !== true) await confirm(environment);
+      const begun = Date.now();
+      status("  opening the stack");
+      const result = await destroy(environment, { onRow: showRows(), onNotice: say, forget: options.forget !== undefined });
+      if (wantsJson(command)) return printJson({ ...result, seconds: (Date.now() - begun) / 1000 });
+      if (result.changes === 0) return print(`There was nothing of ${environment} to take down.`);
+      print(`Gone: ${result.changes} resources of ${environment}     ${formatDuration(Date.now() - begun)}`);
+      return print(`  kept        ${result.logs} (final-ledger.jsonl tells what ran)`);
+    });
+  withExamples(command, ["spillway destroy local", "spillway destroy local --yes", "spillway destroy local --yes --forget local   # the master is dead for good"]);
+}
+
+async function confirm(environment: string): Promise<void> {
+  if (!process.stdin.isTTY) {
+    throw new SpillwayError("without a terminal it is not asked, so it must be told", { code: "usage", hint: `spillway destroy ${environment} --yes` });
+  }
+  const prompt = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await prompt.question(`This stops every task of ${environment} and takes its machines down. Type its name to go on: `);
+  prompt.close();
+  if (answer.trim() !== environment) throw new SpillwayError("not confirmed; nothing was changed", { code: "not-confirmed" });
+}

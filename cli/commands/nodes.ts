@@ -1,0 +1,48 @@
+/** `spillway nodes …`: the nodes of the pool. */
+import type { Command } from "commander";
+import type { NodeView } from "../../agent/contract/node.ts";
+import { formatCpu, formatMemory } from "../../agent/contract/quantities.ts";
+import { wantsJson, withEnvironment, withExamples } from "../command-options.ts";
+import { openEnvironment } from "../environment-context.ts";
+import { paintState, plain, print, printJson, shortSpan, table } from "../output.ts";
+
+export function registerNodes(program: Command): void {
+  const nodes = program.command("nodes").description("The nodes of the pool.");
+  const list = nodes
+    .command("list")
+    .description("Every node: its state and why, and what its tasks use.")
+    .action(async () => {
+      const { client, context } = openEnvironment(list);
+      const views = await client.nodes();
+      if (wantsJson(list)) return printJson({ nodes: views });
+      if (views.length === 0) return print(`No node has joined yet. \`./spillway up ${context.environment}\` adds them.`);
+      return print(nodeTable(views, Date.now()));
+    });
+  withExamples(withEnvironment(list), ["spillway nodes list", "spillway nodes list --output json | jq '.nodes[].state'"]);
+}
+
+export function nodeTable(views: readonly NodeView[], now: number): string {
+  const rows = views.map((node) => [
+    node.name,
+    paintState(node.state),
+    node.declaration.pool,
+    String(node.tasks),
+    `${formatCpu(node.used.cpu)} / ${formatCpu(node.capacity.cpu)}`,
+    `${formatMemory(node.used.memory)} / ${formatMemory(node.capacity.memory)}`,
+    node.lastHeartbeatAt === undefined ? "–" : `${shortSpan(now - node.lastHeartbeatAt)} ago`,
+    node.state === "ready" ? "" : plain(node.stateReason),
+  ]);
+  return table(
+    [
+      { title: "node" },
+      { title: "state" },
+      { title: "node pool" },
+      { title: "tasks", align: "right" },
+      { title: "cpu used/total", align: "right" },
+      { title: "memory used/total", align: "right" },
+      { title: "heartbeat", align: "right" },
+      { title: "why" },
+    ],
+    rows,
+  );
+}

@@ -1,0 +1,32 @@
+/** The command `spillway`: the list of its verbs. Only the module of the verb that was typed is loaded. */
+import { enableCompileCache } from "node:module";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { Verb } from "./dispatch.ts";
+
+const verbs: readonly Verb[] = [
+  { name: "pool", summary: "all nodes' resources as one view", load: async () => (await import("./commands/pool.ts")).registerPool },
+  { name: "nodes", summary: "the nodes of the pool", load: async () => (await import("./commands/nodes.ts")).registerNodes },
+  {
+    name: "run",
+    summary: "run a command on the pool and follow its output",
+    load: async () => (await import("./commands/run.ts")).registerRun,
+  },
+  { name: "jobs", summary: "list, show, cancel and submit jobs", load: async () => (await import("./commands/jobs.ts")).registerJobs },
+  { name: "logs", summary: "the output of a job", load: async () => (await import("./commands/logs.ts")).registerLogs },
+  { name: "events", summary: "what was decided, and why", load: async () => (await import("./commands/events.ts")).registerEvents },
+  { name: "explain", summary: "why a job or node is as it is", load: async () => (await import("./commands/explain.ts")).registerExplain },
+  {
+    name: "login",
+    summary: "where the context is and how to use its token",
+    load: async () => (await import("./commands/login.ts")).registerLogin,
+  },
+];
+
+// Stripped and compiled code is kept between runs, in a folder of the user's own: half of the start-up time.
+if (!process.env.NODE_COMPILE_CACHE) {
+  const cache = process.env.SPILLWAY_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "spillway");
+  enableCompileCache(join(cache, "compile-cache"));
+}
+const { dispatch } = await import("./dispatch.ts");
+await dispatch(verbs, process.argv.slice(2));

@@ -1,0 +1,241 @@
+/**
+ * Machines on this computer without root, containers or a cloud account. A machine is a directory:
+ *
+ *     machine.json  host_key  client_key(.pub)  machine.pid  boot-id  machine.log  home/  root/
+ *
+ * The directory appears by one rename, so that it is there whole or not at all; making the same machine again finishes
+ * what a former attempt left.
+ */
+import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { userInfo } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { withCrashPoint } from "../../agent/contract/crash-point.ts";
+import { SpillwayError } from "../../agent/contract/errors.ts";
+import type { Machine } from "../../agent/contract/machine.ts";
+import type { Resources } from "../../agent/contract/resources.ts";
+import type { ListedMachine, MachineStatus, Provider } from "../provider.ts";
+import { freePort } from "./free-port.ts";
+import { makeSshKey, portTakenExitCode } from "./machine.ts";
+import { endMachineProcesses, isMachineServer } from "./processes.ts";
+import { type LocalMachineRecord, localMachineRecord } from "./record.ts";
+
+export interface LocalMachineSpec {
+  readonly environmentId: string;
+  readonly name: string;
+  readonly pool: string;
+  /** Absolute; the machine's own. */
+  readonly directory: string;
+  /** What it is declared to have; this computer is not asked whether that is true. */
+  readonly capacity: Resources;
+  readonly labels: Record<string, string>;
+  /** A Node binary that the agent may link to; undefined: the bundle brings its own. */
+  readonly nodeBinary: string | undefined;
+}
+
+const startDeadlineMs = 15_000;
+
+/** Makes the machine and starts it; one that is there already for the same environment is started and kept. */
+export async function createLocalMachine(spec: LocalMachineSpec): Promise<Machine> {
+  const existing = readRecord(spec.directory);
+  if (existing !== undefined && existing.environmentId !== spec.environmentId) {
+    throw new SpillwayError(`the directory ${spec.directory} holds a machine of another environment (${existing.environmentId})`, {
+      code: "machine-of-another-environment",
+      where: `machine ${spec.name}`,
+      hint: "If that environment is gone for good, delete the directory and run it again.",
+    });
+  }
+  const record = existing ?? (await makeDirectory(spec));
+  const machine = machineOf(spec, record);
+  await localProvider.start(machine);
+  return machine;
+}
+
+export const localProvider: Provider = {
+  name: "local",
+
+  async status(machine: Machine): Promise<MachineStatus> {
+    const directory = directoryOf(machine);
+    const record = readRecord(directory);
+    if (record === undefined || record.providerId !== machine.providerId) return "gone";
+    return isRunning(directory) ? "running" : "stopped";
+  },
+
+  async start(machine: Machine): Promise<void> {
+    const directory = directoryOf(machine);
+    if (readRecord(directory)?.providerId !== machine.providerId) {
+      throw new SpillwayError(`its directory ${directory} is gone`, { code: "machine-gone", where: `machine ${machine.name}` });
+    }
+    if (!isRunning(directory)) await withCrashPoint("machine.start", () => startServer(machine, directory));
+  },
+
+  async delete(machine: Machine): Promise<void> {
+    const directory = directoryOf(machine);
+    const record = readRecord(directory);
+    if (record !== undefined && record.providerId !== machine.providerId) return;
+    await withCrashPoint("machine.stop", () => endMachineProcesses(directory));
+    await withCrashPoint("machine.delete", () => deleteDirectory(directory));
+  },
+
+  async list(environmentId: string, where: string): Promise<ListedMachine[]> {
+    if (!existsSync(where)) return [];
+    return readdirSync(where).flatMap((entry) => {
+      const directory = join(where, entry);
+      const record = readRecord(directory);
+      if (record === undefined || record.environmentId !== environmentId) return [];
+      const { providerId, name } = record;
+      return [{ providerId, name, environmentId, status: isRunning(directory) ? ("running" as const) : ("stopped" as const) }];
+    });
+  },
+};
+
+/**
+ * Deletes every machine that bears the environment's tag, and drafts of directories: also those that an interrupted run
+ * made and nobody recorded.
+ */
+export async function deleteAllLocalMachines(environmentId: string, where: string): Promise<void> {
+  if (!existsSync(where)) return;
+  for (const entry of readdirSync(where)) {
+    const directory = join(where, entry);
+    const isDraft = entry.startsWith(".") && entry.endsWith(".new");
+    if (!isDraft && readRecord(directory)?.environmentId !== environmentId) continue;
+    await endMachineProcesses(directory);
+    deleteDirectory(directory);
+  }
+}
+
+/** The machine's directory is where its credential lies; no other place records it. */
+function directoryOf(machine: Machine): string {
+  return dirname(machine.credential.path);
+}
+
+function machineOf(spec: LocalMachineSpec, record: LocalMachineRecord): Machine {
+  return {
+    name: spec.name,
+    pool: spec.pool,
+    provider: "local",
+    providerId: record.providerId,
+    host: "127.0.0.1",
+    port: record.port,
+    user: record.user,
+    hostKey: record.hostKey,
+    credential: { kind: "file", path: join(spec.directory, "client_key") },
+    labels: spec.labels,
+    attributes: { cloud: "local", arch: process.arch },
+    capacity: spec.capacity,
+    price: { hourly: 0 },
+    ...(spec.nodeBinary === undefined ? {} : { nodeBinary: spec.nodeBinary }),
+  };
+}
+
+async function makeDirectory(spec: LocalMachineSpec): Promise<LocalMachineRecord> {
+  const hostKey = makeSshKey(`${spec.name} host`);
+  const clientKey = makeSshKey(`${spec.name} client`);
+  const record: LocalMachineRecord = {
+    environmentId: spec.environmentId,
+    name: spec.name,
+    pool: spec.pool,
+    providerId: `local-${randomUUID()}`,
+    port: await freePort(),
+    hostKey: hostKey.fingerprint,
+    capacity: spec.capacity,
+    user: userInfo().username,
+  };
+  await withCrashPoint("machine.directory", () => {
+    const parent = dirname(spec.directory);
+    const draft = join(parent, `.${basename(spec.directory)}.new`);
+    rmSync(draft, { recursive: true, force: true });
+    // What a crashed deletion left under the final name has no machine.json, and so is nobody's.
+    rmSync(spec.directory, { recursive: true, force: true });
+    for (const part of ["home", "root"]) mkdirSync(join(draft, part), { recursive: true, mode: 0o700 });
+    writeFileSync(join(draft, "host_key"), hostKey.privateKey, { mode: 0o600 });
+    writeFileSync(join(draft, "client_key"), clientKey.privateKey, { mode: 0o600 });
+    writeFileSync(join(draft, "client_key.pub"), clientKey.publicKey);
+    writeFileSync(join(draft, "machine.json"), `${JSON.stringify(record, null, 2)}\n`);
+    renameSync(draft, spec.directory);
+  });
+  return record;
+}
+
+async function startServer(machine: Machine, directory: string): Promise<void> {
+  // What ran when its power went off is not part of the machine that starts now.
+  await endMachineProcesses(directory);
+  rmSync(join(directory, "machine.pid"), { force: true });
+  const log = openSync(join(directory, "machine.log"), "a");
+  const server = spawn(process.execPath, [join(import.meta.dirname, "machine.ts"), directory], {
+    cwd: directory,
+    detached: true,
+    stdio: ["ignore", log, log],
+  });
+  closeSync(log);
+  server.unref();
+  let exitCode: number | null = null;
+  server.on("exit", (code) => {
+    exitCode = code ?? 1;
+  });
+  const deadline = Date.now() + startDeadlineMs;
+  while (!(existsSync(join(directory, "machine.pid")) && (await canDial(machine.port)))) {
+    if (exitCode !== null) throw startFailure(machine, directory, exitCode);
+    if (Date.now() > deadline) {
+      server.kill("SIGKILL");
+      throw startFailure(machine, directory, undefined);
+    }
+    await delay(15);
+  }
+}
+
+function startFailure(machine: Machine, directory: string, exitCode: number | undefined): SpillwayError {
+  const where = `machine ${machine.name}`;
+  if (exitCode === portTakenExitCode) {
+    return new SpillwayError(`port ${machine.port} on 127.0.0.1 is in use by another program`, {
+      code: "port-in-use",
+      where,
+      hint: `Stop that program (ss -ltnp 'sport = :${machine.port}' names it) and run it again.`,
+    });
+  }
+  const lastLines = readFileSync(join(directory, "machine.log"), "utf8").trim().split("\n").slice(-3).join(" ");
+  const what = exitCode === undefined ? `did not answer within ${startDeadlineMs / 1000} s` : `ended with ${exitCode}`;
+  return new SpillwayError(`its SSH server ${what}: ${lastLines}`, {
+    code: "machine-start-failed",
+    where,
+    hint: `The whole log: ${join(directory, "machine.log")}`,
+  });
+}
+
+function deleteDirectory(directory: string): void {
+  // First the record: from then on the directory is nobody's, and an interrupted deletion can be finished by anyone.
+  rmSync(join(directory, "machine.json"), { force: true });
+  rmSync(directory, { recursive: true, force: true });
+  rmSync(join(dirname(directory), `.${basename(directory)}.new`), { recursive: true, force: true });
+  try {
+    rmdirSync(dirname(directory));
+  } catch {
+    // Other machines still live there.
+  }
+}
+
+function readRecord(directory: string): LocalMachineRecord | undefined {
+  const file = join(directory, "machine.json");
+  return existsSync(file) ? localMachineRecord.parse(JSON.parse(readFileSync(file, "utf8"))) : undefined;
+}
+
+function isRunning(directory: string): boolean {
+  const file = join(directory, "machine.pid");
+  if (!existsSync(file)) return false;
+  const pid = Number(readFileSync(file, "utf8"));
+  return Number.isInteger(pid) && isMachineServer(pid, directory);
+}
+
+function canDial(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: "127.0.0.1", port });
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}

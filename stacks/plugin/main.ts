@@ -1,0 +1,41 @@
+/** The Pulumi provider plugin `spillway`: every resource's provider side, served over gRPC to the engine. */
+import { appendFileSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { main } from "@pulumi/pulumi/provider/index.js";
+import { productVersion } from "../../agent/contract/version.ts";
+import { authority } from "./resources/authority.ts";
+import { localMachine } from "./resources/local-machine.ts";
+import { master } from "./resources/master.ts";
+import { node } from "./resources/node.ts";
+import { poolGuard } from "./resources/pool-guard.ts";
+import { providerOf } from "./rpc.ts";
+import { statusLineTo } from "./status-line.ts";
+
+/** How often it is checked that the engine still lives. */
+const orphanCheckMs = 500;
+
+const handlers = {
+  "spillway:index:Authority": authority,
+  "spillway:index:LocalMachine": localMachine,
+  "spillway:index:Master": master,
+  "spillway:index:Node": node,
+  "spillway:index:PoolGuard": poolGuard,
+};
+
+// An engine that was killed can't end its plugins, and a plugin that goes on alone would act with nobody to record it.
+const engine = process.ppid;
+setInterval(() => {
+  if (process.ppid !== engine) process.exit(1);
+}, orphanCheckMs).unref();
+// Ctrl-C reaches the whole foreground group; the engine then asks us to cancel in order.
+process.on("SIGINT", () => undefined);
+// The SDK prints every error with its trace; the person gets the message from the engine.
+console.error = (...words: unknown[]) => {
+  const directory = process.env.SPILLWAY_PLUGIN_LOG;
+  if (directory === undefined) return;
+  mkdirSync(directory, { recursive: true });
+  appendFileSync(join(directory, "plugin.log"), `${words.map(String).join(" ")}\n`);
+};
+
+const engineAddress = process.argv.slice(2).find((argument) => !argument.startsWith("--"));
+await main(providerOf({ version: productVersion, handlers, statusLine: statusLineTo(engineAddress) }), process.argv.slice(2));

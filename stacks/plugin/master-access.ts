@@ -1,0 +1,48 @@
+/** How the plugin's resources reach the master: endpoint, CA and admin token, and waiting until it answers. */
+import { setTimeout as delay } from "node:timers/promises";
+import { z } from "zod";
+import { type Client, createClient } from "../../agent/contract/client.ts";
+import { SpillwayError } from "../../agent/contract/errors.ts";
+
+/** Inputs shared by every resource that talks to the master. */
+export const masterAccess = z.object({ endpoint: z.string(), caCert: z.string(), adminToken: z.string() });
+export type MasterAccess = z.infer<typeof masterAccess>;
+
+/** Calls `act` with a client and closes its connections afterwards. */
+export async function withMaster<T>(access: MasterAccess, act: (client: Client) => Promise<T>): Promise<T> {
+  const client = createClient({ url: access.endpoint, ca: access.caCert, token: access.adminToken });
+  try {
+    return await act(client);
+  } finally {
+    client.dispose();
+  }
+}
+
+/** Whether the error says that no master answered; anything else it says is an answer. */
+export function isUnreachable(error: unknown): boolean {
+  return error instanceof SpillwayError && (error.code === "master-unreachable" || error.code === "master-timeout");
+}
+
+/**
+ * Asks until `good` accepts the answer, telling what it waits for. Throws `timed-out` with the last answer's own words.
+ * `probe` returns undefined when all is well, else what is still missing.
+ */
+export async function waitFor(options: {
+  readonly what: string;
+  readonly timeoutMs: number;
+  readonly probe: () => Promise<string | undefined>;
+  readonly signal: AbortSignal;
+}): Promise<void> {
+  const deadline = Date.now() + options.timeoutMs;
+  let missing: string | undefined;
+  do {
+    try {
+      missing = await options.probe();
+      if (missing === undefined) return;
+    } catch (error) {
+      missing = error instanceof Error ? error.message : String(error);
+    }
+    await delay(50);
+  } while (Date.now() < deadline && !options.signal.aborted);
+  throw new SpillwayError(`${options.what} within ${options.timeoutMs / 1000} s did not come true: ${missing}`, { code: "timed-out" });
+}

@@ -1,0 +1,165 @@
+/** Provider side of `Master`: the master role on one machine, and the context file by which people reach it. */
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { z } from "zod";
+import { type MasterConfig, nodeTimers } from "../../../agent/contract/agent-config.ts";
+import type { Context } from "../../../agent/contract/context.ts";
+import { withCrashPoint } from "../../../agent/contract/crash-point.ts";
+import type { InstallLayout } from "../../../agent/contract/install-layout.ts";
+import { machine } from "../../../agent/contract/machine.ts";
+import { installRole } from "../../../bootstrap/actions/install.ts";
+import { removeRole } from "../../../bootstrap/actions/remove.ts";
+import type { InstalledFile } from "../../../bootstrap/context.ts";
+import { freePort } from "../../../providers/local/free-port.ts";
+import { providerOf } from "../../../providers/registry.ts";
+import { bundleAtHand, bundleDigestFor } from "../bundle-at-hand.ts";
+import { waitFor, withMaster } from "../master-access.ts";
+import type { ResourceContext, ResourceHandler } from "../rpc.ts";
+
+const readyTimeoutMs = 30_000;
+
+const inputs = z.object({
+  machine,
+  environment: z.string(),
+  environmentId: z.string(),
+  caCert: z.string(),
+  intermediateCert: z.string(),
+  intermediateKey: z.string(),
+  adminToken: z.string(),
+  timers: nodeTimers,
+  contextFile: z.string().describe("where people's access is written, on the operator's machine"),
+  bundle: z.string().describe("digest; filled in by the plugin"),
+});
+const outputs = z.object({
+  endpoint: z.string(),
+  /** `gone`: as last read it did not answer as this environment's master, or the context file is not as it should be. */
+  health: z.enum(["ok", "gone"]),
+});
+type Inputs = z.infer<typeof inputs>;
+type Outputs = z.infer<typeof outputs>;
+
+export const master: ResourceHandler<Inputs, Outputs> = {
+  inputs,
+  outputs,
+  secrets: ["intermediateKey", "adminToken"],
+  replaceOn: ["environmentId"],
+  complete: completeWithBundle,
+  needsMending: (state) => state.health !== "ok",
+
+  async create(spec, context) {
+    const port = await freePort();
+    return { id: `master-${spec.environmentId}`, outputs: await install(spec, port, context) };
+  },
+
+  async read(_id, state) {
+    const health = (await answers(state, state.endpoint)) && holdsContext(state, state.endpoint) ? "ok" : "gone";
+    return { endpoint: state.endpoint, health };
+  },
+
+  async update(_id, old, spec, context) {
+    if (old.machine.providerId !== spec.machine.providerId) await removeFrom(old.machine, context);
+    return await install(spec, Number(new URL(old.endpoint).port), context);
+  },
+
+  async delete(_id, state, context) {
+    await withCrashPoint("context.delete", () => rmSync(state.contextFile, { force: true }));
+    await removeFrom(state.machine, context);
+  },
+};
+
+/** New code on the operator's side means a new digest, and that is a difference like any other. */
+export async function completeWithBundle(news: Record<string, unknown>): Promise<Record<string, unknown>> {
+  const known = machine.safeParse(news.machine);
+  return known.success ? { bundle: await bundleDigestFor(known.data) } : { bundle: await bundleDigestFor({ nodeBinary: process.execPath }) };
+}
+
+async function install(spec: Inputs, port: number, context: ResourceContext): Promise<Outputs> {
+  const endpoint = `https://${spec.machine.host}:${port}`;
+  await installRole({
+    machine: spec.machine,
+    role: "master",
+    bundle: bundleAtHand,
+    files: (layout) => filesOf(spec, layout, endpoint, port),
+    listenPort: port,
+    awaitReady: () =>
+      waitFor({
+        what: "the master answers",
+        timeoutMs: readyTimeoutMs,
+        signal: context.signal,
+        probe: async () => ((await answers(spec, endpoint)) ? undefined : `no answer at ${endpoint}`),
+      }),
+    onProgress: context.status,
+    signal: context.signal,
+  });
+  await withCrashPoint("context.write", () => writeContext(spec, endpoint));
+  return { endpoint, health: "ok" };
+}
+
+function filesOf(spec: Inputs, layout: InstallLayout, endpoint: string, port: number): InstalledFile[] {
+  const intermediateCertFile = `${layout.config("master").replace(/\.json$/, "")}-intermediate.pem`;
+  const intermediateKeyFile = `${layout.config("master").replace(/\.json$/, "")}-intermediate-key.pem`;
+  const config: MasterConfig = {
+    environment: { id: spec.environmentId, name: spec.environment },
+    listen: { host: spec.machine.host, port },
+    endpoint,
+    stateDir: layout.state("master"),
+    caFile: layout.caFile,
+    intermediateCertFile,
+    intermediateKeyFile,
+    adminTokenSha256: createHash("sha256").update(spec.adminToken).digest("hex"),
+    timers: spec.timers,
+  };
+  return [
+    { path: layout.caFile, content: spec.caCert, mode: "644" },
+    { path: intermediateCertFile, content: spec.intermediateCert, mode: "644" },
+    { path: intermediateKeyFile, content: spec.intermediateKey, mode: "600" },
+    { path: layout.config("master"), content: `${JSON.stringify(config, null, 2)}\n`, mode: "600" },
+  ];
+}
+
+/** Whether the master of this very environment answers there and takes our token. */
+async function answers(spec: Pick<Inputs, "caCert" | "adminToken" | "environmentId">, endpoint: string): Promise<boolean> {
+  try {
+    return await withMaster({ endpoint, caCert: spec.caCert, adminToken: spec.adminToken }, async (client) => {
+      const pool = await client.pool();
+      return pool.environmentId === spec.environmentId;
+    });
+  } catch {
+    return false;
+  }
+}
+
+async function removeFrom(target: Inputs["machine"], context: ResourceContext): Promise<void> {
+  const provider = providerOf(target.provider);
+  if ((await provider.status(target)) === "gone") return;
+  await provider.start(target);
+  await removeRole({ machine: target, role: "master", onProgress: context.status, signal: context.signal });
+}
+
+function contextText(spec: Inputs, endpoint: string): string {
+  const context: Context = {
+    environment: spec.environment,
+    environmentId: spec.environmentId,
+    url: endpoint,
+    ca: spec.caCert,
+    token: spec.adminToken,
+  };
+  return `${JSON.stringify(context, null, 2)}\n`;
+}
+
+function writeContext(spec: Inputs, endpoint: string): void {
+  mkdirSync(dirname(spec.contextFile), { recursive: true, mode: 0o700 });
+  const draft = `${spec.contextFile}.new`;
+  rmSync(draft, { force: true });
+  writeFileSync(draft, contextText(spec, endpoint), { mode: 0o600 });
+  renameSync(draft, spec.contextFile);
+}
+
+function holdsContext(spec: Inputs, endpoint: string): boolean {
+  try {
+    return readFileSync(spec.contextFile, "utf8") === contextText(spec, endpoint);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,123 @@
+/** Provider side of `Node`: the agent on one machine, joined to the pool. */
+import { z } from "zod";
+import type { AgentConfig } from "../../../agent/contract/agent-config.ts";
+import { withCrashPoint } from "../../../agent/contract/crash-point.ts";
+import { machine } from "../../../agent/contract/machine.ts";
+import { resources } from "../../../agent/contract/resources.ts";
+import { installRole } from "../../../bootstrap/actions/install.ts";
+import { removeRole } from "../../../bootstrap/actions/remove.ts";
+import { providerOf } from "../../../providers/registry.ts";
+import { bundleAtHand } from "../bundle-at-hand.ts";
+import { isUnreachable, masterAccess, waitFor, withMaster } from "../master-access.ts";
+import type { ResourceContext, ResourceHandler } from "../rpc.ts";
+import { completeWithBundle } from "./master.ts";
+
+const readyTimeoutMs = 60_000;
+
+const inputs = masterAccess.extend({
+  machine,
+  reserve: resources.optional().describe("kept back for the master beside it"),
+  bundle: z.string().describe("digest; filled in by the plugin"),
+});
+const outputs = z.object({
+  /** `gone`: as last read its agent is not connected, or the master does not know it. */
+  health: z.enum(["ok", "gone"]),
+});
+type Inputs = z.infer<typeof inputs>;
+type Outputs = z.infer<typeof outputs>;
+
+export const node: ResourceHandler<Inputs, Outputs> = {
+  inputs,
+  outputs,
+  secrets: ["adminToken"],
+  complete: completeWithBundle,
+  needsMending: (state) => state.health !== "ok",
+
+  async create(spec, context) {
+    await install(spec, context);
+    return { id: spec.machine.name, outputs: { health: "ok" } };
+  },
+
+  async read(id, state) {
+    // A stopped machine runs no agent, whatever the master's timers still say.
+    if ((await providerOf(state.machine.provider).status(state.machine)) !== "running") return { health: "gone" };
+    try {
+      const known = await withMaster(state, (client) => client.node(id));
+      return { health: known.state === "ready" ? "ok" : "gone" };
+    } catch {
+      // A silent master says nothing of this node; whether the master itself needs mending is read on its own row.
+      return { health: "gone" };
+    }
+  },
+
+  async update(_id, old, spec, context) {
+    if (old.machine.providerId !== spec.machine.providerId) await removeFromMachine(old, context);
+    await install(spec, context);
+    return { health: "ok" };
+  },
+
+  async delete(id, state, context) {
+    context.status("leaving the pool");
+    try {
+      await withCrashPoint("node.forget", () => withMaster(state, (client) => client.removeNode(id)));
+    } catch (error) {
+      // Without a master there is no pool to leave; what runs on the machine is ended over SSH below.
+      if (!isUnreachable(error)) throw error;
+    }
+    await removeFromMachine(state, context);
+  },
+};
+
+async function install(spec: Inputs, context: ResourceContext): Promise<void> {
+  const { name, pool, provider, providerId, labels, attributes, capacity, price } = spec.machine;
+  const declared = await withCrashPoint("node.declare", () =>
+    withMaster(spec, (client) =>
+      client.declareNode(name, {
+        pool,
+        provider,
+        providerId,
+        labels,
+        attributes,
+        ...(capacity === undefined ? {} : { capacity }),
+        ...(spec.reserve === undefined ? {} : { reserve: spec.reserve }),
+        ...(price === undefined ? {} : { price }),
+      }),
+    ),
+  );
+  await installRole({
+    machine: spec.machine,
+    role: "agent",
+    bundle: bundleAtHand,
+    files: (layout) => {
+      const config: AgentConfig = { node: name, endpoint: spec.endpoint, caFile: layout.caFile, stateDir: layout.state("agent") };
+      return [
+        { path: layout.caFile, content: spec.caCert, mode: "644" },
+        { path: layout.config("agent"), content: `${JSON.stringify(config, null, 2)}\n`, mode: "600" },
+      ];
+    },
+    joinToken: async ({ hasCertificate }) => {
+      if (hasCertificate && declared.state !== "joining") return undefined;
+      return (await withMaster(spec, (client) => client.makeJoinToken(name))).token;
+    },
+    awaitReady: () =>
+      waitFor({
+        what: `node ${name} is ready`,
+        timeoutMs: readyTimeoutMs,
+        signal: context.signal,
+        probe: () =>
+          withMaster(spec, async (client) => {
+            const known = await client.node(name);
+            return known.state === "ready" && known.bundle === spec.bundle ? undefined : `it is ${known.state} (${known.stateReason})`;
+          }),
+      }),
+    onProgress: context.status,
+    signal: context.signal,
+  });
+}
+
+async function removeFromMachine(state: Inputs, context: ResourceContext): Promise<void> {
+  const provider = providerOf(state.machine.provider);
+  if ((await provider.status(state.machine)) === "gone") return;
+  await provider.start(state.machine);
+  await removeRole({ machine: state.machine, role: "agent", onProgress: context.status, signal: context.signal });
+}

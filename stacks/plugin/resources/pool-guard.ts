@@ -1,0 +1,123 @@
+/**
+ * Provider side of `PoolGuard`. It depends on everything, so it is made last and deleted first: on the way down it
+ * latches `closing`, waits until no task runs, and keeps the final ledger.
+ */
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import type { LedgerLine } from "../../../agent/contract/api.ts";
+import { withCrashPoint } from "../../../agent/contract/crash-point.ts";
+import { SpillwayError } from "../../../agent/contract/errors.ts";
+import { machine } from "../../../agent/contract/machine.ts";
+import { providerOf } from "../../../providers/registry.ts";
+import { isUnreachable, masterAccess, waitFor, withMaster } from "../master-access.ts";
+import type { ResourceContext, ResourceHandler } from "../rpc.ts";
+
+const graceMs = 10_000;
+/** The tasks' grace, and as much again for the agents to tell. */
+const stopTimeoutMs = 60_000;
+
+const inputs = masterAccess.extend({
+  environment: z.string(),
+  machines: z.array(machine),
+  logDirectory: z.string().describe("final-ledger.jsonl is kept here"),
+});
+const outputs = z.object({
+  nodes: z.number().int(),
+  cpu: z.number().describe("millicores"),
+  memory: z.number().describe("MiB"),
+  /** As last read: a teardown was begun and not finished. */
+  closing: z.boolean(),
+});
+type Inputs = z.infer<typeof inputs>;
+type Outputs = z.infer<typeof outputs>;
+
+export const poolGuard: ResourceHandler<Inputs, Outputs> = {
+  inputs,
+  outputs,
+  secrets: ["adminToken"],
+  needsMending: (state) => state.closing,
+
+  async create(spec) {
+    return { id: `guard-${spec.environment}`, outputs: await openPool(spec) };
+  },
+
+  async read(_id, state) {
+    try {
+      return await readPool(state);
+    } catch (error) {
+      if (!isUnreachable(error)) throw error;
+      return outputs.parse(state);
+    }
+  },
+
+  async update(_id, _old, spec) {
+    return await openPool(spec);
+  },
+
+  async delete(_id, state, context) {
+    if (process.env.SPILLWAY_FORGET === state.environment) {
+      context.log("the master was not asked (--forget): tasks end with their machines, and there is no final ledger");
+      return;
+    }
+    try {
+      await closePool(state, context);
+    } catch (error) {
+      if (!isUnreachable(error)) throw error;
+      await acceptSilenceOnlyWithoutPower(state, context);
+    }
+  },
+};
+
+async function openPool(spec: Inputs): Promise<Outputs> {
+  await withMaster(spec, (client) => client.open());
+  return await readPool(spec);
+}
+
+async function readPool(spec: Inputs): Promise<Outputs> {
+  const pool = await withMaster(spec, (client) => client.pool());
+  const { nodes, capacity } = pool.total;
+  return { nodes, cpu: capacity.cpu, memory: capacity.memory, closing: pool.closing };
+}
+
+async function closePool(state: Inputs, context: ResourceContext): Promise<void> {
+  context.status("stopping all tasks");
+  await withMaster(state, async (client) => {
+    await withCrashPoint("guard.close", () => client.close({ graceMs, reason: `the environment ${state.environment} is being destroyed` }));
+    await waitFor({
+      what: "all tasks end",
+      timeoutMs: stopTimeoutMs,
+      signal: context.signal,
+      probe: async () => {
+        const { activeTasks } = await client.closing();
+        if (activeTasks > 0) context.status(`waiting for ${activeTasks} tasks to end`);
+        return activeTasks === 0 ? undefined : `${activeTasks} tasks still run`;
+      },
+    });
+    const lines: LedgerLine[] = [];
+    for await (const line of client.ledger()) lines.push(line);
+    await withCrashPoint("guard.ledger", () => writeLedger(state.logDirectory, lines));
+  });
+}
+
+function writeLedger(directory: string, lines: readonly LedgerLine[]): void {
+  mkdirSync(directory, { recursive: true });
+  const file = join(directory, "final-ledger.jsonl");
+  writeFileSync(`${file}.new`, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+  renameSync(`${file}.new`, file);
+}
+
+/** A silent master may still run tasks. Only the providers' word that every machine is off or gone makes silence harmless. */
+async function acceptSilenceOnlyWithoutPower(state: Inputs, context: ResourceContext): Promise<void> {
+  const statuses = await Promise.all(state.machines.map((target) => providerOf(target.provider).status(target)));
+  const running = state.machines.filter((_machine, index) => statuses[index] === "running");
+  if (running.length === 0) {
+    context.log("every machine is off, so no task runs; the master could not be asked for a final ledger");
+    return;
+  }
+  throw new SpillwayError(`the master at ${state.endpoint} does not answer, and ${running.length} machines still run (${running.map((one) => one.name).join(", ")})`, {
+    code: "master-unreachable",
+    where: `environment ${state.environment}`,
+    hint: `Mend it first: ./spillway up ${state.environment}, then destroy again. To give up what it knows: ./spillway destroy ${state.environment} --forget`,
+  });
+}

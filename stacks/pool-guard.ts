@@ -1,0 +1,30 @@
+/** The Pulumi resource that is made last and deleted first: it opens the pool, and closes it in order before a teardown. */
+import * as pulumi from "@pulumi/pulumi";
+import type { Machine } from "../agent/contract/machine.ts";
+
+export interface PoolGuardArgs {
+  environment: pulumi.Input<string>;
+  machines: pulumi.Input<pulumi.Input<Machine>[]>;
+  endpoint: pulumi.Input<string>;
+  caCert: pulumi.Input<string>;
+  adminToken: pulumi.Input<string>;
+  /** The final ledger is kept here. */
+  logDirectory: pulumi.Input<string>;
+}
+
+export class PoolGuard extends pulumi.CustomResource {
+  declare readonly nodes: pulumi.Output<number>;
+  /** Millicores. */
+  declare readonly cpu: pulumi.Output<number>;
+  /** MiB. */
+  declare readonly memory: pulumi.Output<number>;
+
+  constructor(name: string, args: PoolGuardArgs, options?: pulumi.CustomResourceOptions) {
+    super(
+      "spillway:index:PoolGuard",
+      name,
+      { ...args, nodes: undefined, cpu: undefined, memory: undefined, closing: undefined },
+      { additionalSecretOutputs: ["adminToken"], ...options },
+    );
+  }
+}

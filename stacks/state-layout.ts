@@ -1,0 +1,36 @@
+/** Where an environment keeps what belongs to this clone alone: `<clone>/.spillway/<environment>/`, git-ignored. */
+import { join } from "node:path";
+
+export interface StateLayout {
+  readonly root: string;
+  /** Pulumi's file backend, for an environment that names no other. */
+  readonly backend: string;
+  /** The random passphrase that encrypts its secrets, 0600. */
+  readonly passphrase: string;
+  /** The CLI's way in, 0600. */
+  readonly context: string;
+  /** One directory per local machine. */
+  readonly machines: string;
+  /** Kept after a teardown. */
+  readonly logs: string;
+}
+
+export const cloneDirectory = join(import.meta.dirname, "..");
+export const programDirectory = join(import.meta.dirname, "environment");
+
+export function stateLayout(environment: string): StateLayout {
+  const root = join(process.env.SPILLWAY_STATE_DIR ?? join(cloneDirectory, ".spillway"), environment);
+  return {
+    root,
+    backend: join(root, "backend"),
+    passphrase: join(root, "passphrase"),
+    context: join(root, "context.json"),
+    machines: join(root, "machines"),
+    logs: join(root, "logs"),
+  };
+}
+
+/** The settings file of an environment. */
+export function settingsFile(environment: string): string {
+  return join(programDirectory, `Pulumi.${environment}.yaml`);
+}

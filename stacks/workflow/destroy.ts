@@ -1,0 +1,37 @@
+/** Takes an environment down in order, then everything that `up` had made for itself; the logs stay. */
+import { readSettings } from "../settings-file.ts";
+import { stateLayout } from "../state-layout.ts";
+import { type ProgressOptions, trackProgress } from "./progress.ts";
+import { engineFailure, parallel } from "./up.ts";
+import { deleteOwnState, explained, openStack, ownsBackend, stackExists } from "./workspace.ts";
+
+export interface DestroyResult {
+  readonly changes: number;
+  /** Where the final ledger and the logs are kept. */
+  readonly logs: string;
+}
+
+/**
+ * `forget`: give up what a silent master knows (its final ledger, an orderly end of tasks).
+ * Throws a SpillwayError that holds what the resources said; the next destroy goes on from there.
+ */
+export async function destroy(environment: string, options: ProgressOptions & { forget?: boolean }): Promise<DestroyResult> {
+  const layout = stateLayout(environment);
+  const nothing = { changes: 0, logs: layout.logs };
+  if (ownsBackend(environment) && !stackExists(environment)) {
+    readSettings(environment);
+    deleteOwnState(environment);
+    return nothing;
+  }
+  const stack = await openStack(environment);
+  const progress = trackProgress(options);
+  if (options.forget === true) process.env.SPILLWAY_FORGET = environment;
+  try {
+    await explained(environment, () => stack.destroy({ parallel, onEvent: progress.onEvent, color: "never" }));
+    await stack.workspace.removeStack(environment, { preserveConfig: true });
+  } catch (error) {
+    throw engineFailure(error, progress.errors, `./spillway destroy ${environment}`);
+  }
+  deleteOwnState(environment);
+  return { changes: progress.changes(), logs: layout.logs };
+}

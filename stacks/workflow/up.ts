@@ -1,0 +1,71 @@
+/** Brings an environment up, or previews it: the settings are checked first, then the engine runs the program. */
+import { mkdirSync } from "node:fs";
+import { SpillwayError } from "../../agent/contract/errors.ts";
+import { readSettings } from "../settings-file.ts";
+import { stateLayout } from "../state-layout.ts";
+import { type ProgressOptions, trackProgress } from "./progress.ts";
+import { explained, openStack } from "./workspace.ts";
+
+export const parallel = 32;
+
+export interface UpResult {
+  readonly changes: number;
+  readonly masterUrl: string;
+  readonly pool: { readonly nodes: number; readonly cpuMillicores: number; readonly memoryMiB: number };
+}
+
+/** Throws a SpillwayError that holds what the resources said; what was made is kept, and the next `up` goes on from it. */
+export async function up(environment: string, options: ProgressOptions & { onStart?: () => void }): Promise<UpResult> {
+  readSettings(environment);
+  mkdirSync(stateLayout(environment).logs, { recursive: true });
+  const stack = await openStack(environment);
+  options.onStart?.();
+  const progress = trackProgress(options);
+  try {
+    const { outputs } = await explained(environment, () => stack.up({ parallel, refresh: true, onEvent: progress.onEvent, color: "never" }));
+    return {
+      changes: progress.changes(),
+      masterUrl: String(outputs.masterUrl?.value),
+      pool: outputs.pool?.value as UpResult["pool"],
+    };
+  } catch (error) {
+    throw engineFailure(error, progress.errors, `./spillway up ${environment}`);
+  }
+}
+
+export interface PlannedChange {
+  readonly name: string;
+  readonly operation: string;
+}
+
+/** What `up` would change, without changing anything. */
+export async function preview(environment: string, options: ProgressOptions): Promise<PlannedChange[]> {
+  readSettings(environment);
+  const stack = await openStack(environment);
+  const planned = new Map<string, PlannedChange>();
+  const progress = trackProgress({
+    ...options,
+    onRow: (row) => {
+      planned.set(row.name, { name: row.name, operation: row.operation });
+      options.onRow(row);
+    },
+  });
+  try {
+    await explained(environment, () => stack.preview({ parallel, refresh: true, onEvent: progress.onEvent, color: "never" }));
+    return [...planned.values()];
+  } catch (error) {
+    throw engineFailure(error, progress.errors, `./spillway preview ${environment}`);
+  }
+}
+
+/** The resources' own words where there are any; else what the engine said, without its command line. */
+export function engineFailure(error: unknown, told: readonly string[], again: string): unknown {
+  if (error instanceof SpillwayError) return error;
+  const words = [...new Set(told)];
+  if (words.length === 0) {
+    const text = error instanceof Error ? error.message : String(error);
+    const stderr = /stderr:\s*([\s\S]*?)(?:\n\s*err\?:|$)/.exec(text)?.[1]?.trim();
+    words.push(stderr === undefined || stderr === "" ? (text.split("\n")[0] ?? text) : stderr);
+  }
+  return new SpillwayError(words.join("\n"), { code: "engine", cause: error, hint: `What was done is kept. To go on: ${again}` });
+}

@@ -1,0 +1,125 @@
+/** An environment's Pulumi stack by the Automation API: backend, passphrase, and a lock that a dead process left. */
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { LocalWorkspace, type Stack } from "@pulumi/pulumi/automation/index.js";
+import { parseDocument } from "yaml";
+import { SpillwayError } from "../../agent/contract/errors.ts";
+import { programDirectory, settingsFile, stateLayout } from "../state-layout.ts";
+
+const projectName = "spillway";
+
+/** Whether the environment keeps its state in this clone: `local` always does, others when the user names no backend. */
+export function ownsBackend(environment: string): boolean {
+  return environment === "local" || process.env.PULUMI_BACKEND_URL === undefined;
+}
+
+/**
+ * The environment variables under which Pulumi finds this environment's state; for an own backend its directory and
+ * passphrase are made when they are not there.
+ */
+export function pulumiVariables(environment: string): Record<string, string> {
+  if (!ownsBackend(environment)) return {};
+  const layout = stateLayout(environment);
+  mkdirSync(layout.backend, { recursive: true, mode: 0o700 });
+  if (!existsSync(layout.passphrase)) {
+    // A salt of a former passphrase would make Pulumi refuse the new one.
+    forgetSalt(environment);
+    writeFileSync(layout.passphrase, `${randomBytes(24).toString("base64url")}\n`, { mode: 0o600 });
+  }
+  return {
+    PULUMI_BACKEND_URL: pathToFileURL(layout.backend).href,
+    PULUMI_CONFIG_PASSPHRASE_FILE: layout.passphrase,
+  };
+}
+
+/** Opens the stack, making it when it is not there. Throws `up-in-progress` when another process holds its lock. */
+export async function openStack(environment: string): Promise<Stack> {
+  const envVars = { ...pulumiVariables(environment), PULUMI_SKIP_UPDATE_CHECK: "1" };
+  const stale = checkLock(environment);
+  const stack = await explained(environment, () =>
+    LocalWorkspace.createOrSelectStack({ stackName: environment, workDir: programDirectory }, { envVars }),
+  );
+  if (stale) await stack.cancel();
+  return stack;
+}
+
+/** Whether the stack exists in an own backend; asked without starting Pulumi. */
+export function stackExists(environment: string): boolean {
+  return existsSync(join(stateLayout(environment).backend, ".pulumi", "stacks", projectName, `${environment}.json`));
+}
+
+/** Takes off everything that `up` made for itself; the logs stay. */
+export function deleteOwnState(environment: string): void {
+  const layout = stateLayout(environment);
+  if (ownsBackend(environment)) {
+    rmSync(layout.backend, { recursive: true, force: true });
+    rmSync(layout.passphrase, { force: true });
+    forgetSalt(environment);
+  }
+  if (existsSync(layout.root) && readdirSync(layout.root).length === 0) rmSync(layout.root, { recursive: true });
+}
+
+/** Runs a Pulumi call; when another process holds the stack's lock, says which. */
+export async function explained<T>(environment: string, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    if (/currently locked by/.test(text)) throw inProgress(environment, text.match(/created by (\S+) \(pid (\d+)\)/)?.[2]);
+    throw error;
+  }
+}
+
+/** True when a lock is there whose process on this host is dead. Throws `up-in-progress` when it lives or is elsewhere. */
+function checkLock(environment: string): boolean {
+  const directory = join(stateLayout(environment).backend, ".pulumi", "locks", "organization", projectName, environment);
+  if (!ownsBackend(environment) || !existsSync(directory)) return false;
+  let stale = false;
+  for (const file of readdirSync(directory)) {
+    const lock = readLock(join(directory, file));
+    if (lock === undefined) continue;
+    if (lock.hostname !== hostname() || isAlive(lock.pid)) throw inProgress(environment, String(lock.pid));
+    stale = true;
+  }
+  return stale;
+}
+
+function readLock(file: string): { pid: number; hostname: string } | undefined {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as { pid: number; hostname: string };
+  } catch {
+    // Its holder has just let go, or died while it wrote it; Pulumi itself decides then.
+    return undefined;
+  }
+}
+
+function inProgress(environment: string, pid: string | undefined): SpillwayError {
+  const who = pid === undefined ? "another process" : `process ${pid}`;
+  return new SpillwayError(`${who} is changing this environment right now`, {
+    code: "up-in-progress",
+    where: `environment ${environment}`,
+    hint: "Wait until it has ended, then run it again. Nothing was changed.",
+  });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** Removes the salt that Pulumi wrote into the settings file, keeping everything that a person wrote. */
+function forgetSalt(environment: string): void {
+  const file = settingsFile(environment);
+  if (!existsSync(file)) return;
+  const document = parseDocument(readFileSync(file, "utf8"));
+  if (!document.has("encryptionsalt")) return;
+  document.delete("encryptionsalt");
+  writeFileSync(file, document.toString());
+}
