@@ -84,7 +84,11 @@ function readConfig<T>(file: string, schema: z.ZodType<T>): T {
   try {
     content = JSON.parse(readFileSync(file, "utf8"));
   } catch (error) {
-    throw new SpillwayError(`the configuration can't be read: ${describeError(error)}`, { code: "config-unreadable", where: file, cause: error });
+    throw new SpillwayError(`the configuration can't be read: ${describeError(error)}`, {
+      code: "config-unreadable",
+      where: file,
+      cause: error,
+    });
   }
   const parsed = schema.safeParse(content);
   if (parsed.success) return parsed.data;

@@ -5,6 +5,10 @@ import { join } from "node:path";
 import type { Verb } from "./dispatch.ts";
 
 const verbs: readonly Verb[] = [
+  { name: "up", summary: "make or mend an environment", load: async () => (await import("./commands/up.ts")).registerUp },
+  { name: "preview", summary: "what `up` would change", load: async () => (await import("./commands/preview.ts")).registerPreview },
+  { name: "destroy", summary: "take an environment down", load: async () => (await import("./commands/destroy.ts")).registerDestroy },
+  { name: "env", summary: "the shell variables for plain Pulumi", load: async () => (await import("./commands/env.ts")).registerEnv },
   { name: "pool", summary: "all nodes' resources as one view", load: async () => (await import("./commands/pool.ts")).registerPool },
   { name: "nodes", summary: "the nodes of the pool", load: async () => (await import("./commands/nodes.ts")).registerNodes },
   {

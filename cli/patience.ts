@@ -9,7 +9,7 @@ const firstPauseMs = 100;
 const longestPauseMs = 2_000;
 
 /** What goes away by itself when the master is back. */
-const passing = new Set(["master-unreachable", "master-timeout", "stream-interrupted"]);
+const passing = new Set(["master-unreachable", "master-timeout", "stream-interrupted", "starting"]);
 
 export function isPassing(error: unknown): boolean {
   return error instanceof SpillwayError && passing.has(error.code);

@@ -4,8 +4,7 @@ import type { Plugin } from "esbuild";
 import { SpillwayError } from "../contract/errors.ts";
 
 /** CommonJS packages inside an ES module still call `require` for Node's built-ins. */
-const requireBanner =
-  'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);';
+const requireBanner = 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);';
 
 /** `ws` tries these native speed-ups and goes on without; a node must never find one by chance in a folder above. */
 const absentNatives: Plugin = {

@@ -8,6 +8,7 @@ import type { PoolEvent } from "../contract/api.ts";
 import { describeError, SpillwayError } from "../contract/errors.ts";
 import { productVersion } from "../contract/version.ts";
 import type { Clock } from "./clock.ts";
+import type { BulkConnection } from "./lifecycle/bulk.ts";
 import type { ControlConnection } from "./lifecycle/control.ts";
 import type { Log } from "./log.ts";
 import { loadPool } from "./pool/load.ts";
@@ -30,6 +31,9 @@ export interface Leader {
   pool: Pool;
   /** The present control connection of each node. */
   readonly controls: Map<string, ControlConnection>;
+  /** The present bulk connection of each node that has one, and who waits for one. */
+  readonly bulks: Map<string, BulkConnection>;
+  readonly bulkWaiters: Map<string, Set<() => void>>;
   /** Asks for a scheduling round; many requests make one round. */
   requestRound: () => void;
   /** Wakes those who wait for a change of this job. */
@@ -58,6 +62,8 @@ export async function startLeader(parts: LeaderParts): Promise<Leader> {
     writer,
     pool: emptyPool(),
     controls: new Map(),
+    bulks: new Map(),
+    bulkWaiters: new Map(),
     requestRound: () => {},
     jobWaiters: new Map(),
     stopped: false,

@@ -54,7 +54,8 @@ export function identityProblem(wanted: { key: string; chain: string; node: stri
   }
   if (!roots.some((root) => isIssuedBy(certificate, root))) return "it was signed by another environment";
   if (wanted.now >= leaf.validToDate.getTime()) return `it expired at ${leaf.validToDate.toISOString()}`;
-  if (wanted.now < leaf.validFromDate.getTime()) return `it is valid from ${leaf.validFromDate.toISOString()} only: check this host's clock`;
+  if (wanted.now < leaf.validFromDate.getTime())
+    return `it is valid from ${leaf.validFromDate.toISOString()} only: check this host's clock`;
   return undefined;
 }
 

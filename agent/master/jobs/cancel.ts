@@ -4,7 +4,11 @@ import { activeAttempt, type PoolJob, setCancelled } from "../pool/pool.ts";
 import { endAttempt, tellJobFinished } from "./end-attempt.ts";
 
 /** Resolves when the cancellation is durable. `graceMs` replaces the job's own grace. Nothing happens to a finished job. */
-export async function cancelJob(leader: Leader, job: PoolJob, options: { readonly reason: string; readonly graceMs?: number }): Promise<void> {
+export async function cancelJob(
+  leader: Leader,
+  job: PoolJob,
+  options: { readonly reason: string; readonly graceMs?: number },
+): Promise<void> {
   if (job.record.finishedAt !== undefined) return leader.writer.settled();
   assertWritable(leader);
   const graceMs = options.graceMs ?? job.record.spec.graceMs;

@@ -1,6 +1,6 @@
 /** The teardown latch: once it is set nothing is started or rescheduled, what waits is cancelled, what runs is stopped. */
 import { assertWritable, type Leader, tell } from "../leader.ts";
-import { closingKey, type ClosingRecord } from "../pool/records.ts";
+import { type ClosingRecord, closingKey } from "../pool/records.ts";
 import { closingView } from "../pool/views.ts";
 import { cancelJob } from "./cancel.ts";
 

@@ -69,9 +69,19 @@ function tellEnd(leader: Leader, job: PoolJob, position: number, ended: Attempt,
   const head = `Task ${ended.taskId} on node ${ended.node}`;
   tell(leader, { kind: "task-finished", subject: `job/${id}`, message: `${head} ${ended.state}: ${ended.reason}`, data });
   if (after.state === "pending") {
-    tell(leader, { kind: "task-retried", subject: `job/${id}`, message: `Index ${position} of job ${id} is ${after.because}: ${ended.reason}`, data });
+    tell(leader, {
+      kind: "task-retried",
+      subject: `job/${id}`,
+      message: `Index ${position} of job ${id} is ${after.because}: ${ended.reason}`,
+      data,
+    });
   } else if (after.state === "failed") {
-    tell(leader, { kind: "task-given-up", subject: `job/${id}`, message: `Index ${position} of job ${id} failed, ${after.because}: ${ended.reason}`, data });
+    tell(leader, {
+      kind: "task-given-up",
+      subject: `job/${id}`,
+      message: `Index ${position} of job ${id} failed, ${after.because}: ${ended.reason}`,
+      data,
+    });
   }
 }
 

@@ -24,7 +24,9 @@ export function pruneJobs(leader: Leader, bounds = { jobs: maxFinishedJobs, inde
 function forget(leader: Leader, job: PoolJob): void {
   const { id } = job.record;
   leader.pool.jobs.delete(id);
-  const deletions: Operation[] = job.indexes.flatMap((index, position) => (index.attempts.length === 0 ? [] : [{ delete: indexKey(id, position) }]));
+  const deletions: Operation[] = job.indexes.flatMap((index, position) =>
+    index.attempts.length === 0 ? [] : [{ delete: indexKey(id, position) }],
+  );
   deletions.push({ delete: jobKey(id) });
   inBackground(leader, `job ${id}`, async () => {
     const written: Promise<void>[] = [];

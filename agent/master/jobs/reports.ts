@@ -48,7 +48,11 @@ async function noteRunning(leader: Leader, job: PoolJob, position: number, repor
   if (active.state === "stopping") return;
   const started = active.state === "assigned";
   const now = leader.clock.now();
-  const attempt = { ...active, state: report.state === "stopping" ? ("stopping" as const) : ("running" as const), startedAt: active.startedAt ?? report.startedAt ?? now };
+  const attempt = {
+    ...active,
+    state: report.state === "stopping" ? ("stopping" as const) : ("running" as const),
+    startedAt: active.startedAt ?? report.startedAt ?? now,
+  };
   const operations = setIndex(leader.pool, job, position, { state: "active", attempts: [...index.attempts.slice(0, -1), attempt] }, now);
   await leader.writer.write("store.commit.report", operations);
   if (started) {

@@ -20,7 +20,10 @@ export function afterAttempt(spec: JobSpec, attempts: readonly Attempt[], cancel
   if (last.state === "failed") {
     const failures = attempts.filter((attempt) => attempt.state === "failed").length;
     if (failures > spec.retries) {
-      return { state: "failed", because: spec.retries === 0 ? "not tried again: no retries were asked for" : `all ${spec.retries} retries are used up` };
+      return {
+        state: "failed",
+        because: spec.retries === 0 ? "not tried again: no retries were asked for" : `all ${spec.retries} retries are used up`,
+      };
     }
     return { state: "pending", because: `to be tried again (retry ${failures} of ${spec.retries})` };
   }

@@ -27,20 +27,29 @@ export async function submitJob(leader: Leader, given: JobSpec): Promise<{ job: 
   const existing = spec.name === undefined ? undefined : leader.pool.jobs.get(spec.name);
   if (existing !== undefined) {
     if (!isDeepStrictEqual(existing.record.spec, spec)) {
-      throw new SpillwayError(`a job named ${spec.name} exists and differs`, { code: "job-exists", hint: "Give this one another name, or none." });
+      throw new SpillwayError(`a job named ${spec.name} exists and differs`, {
+        code: "job-exists",
+        hint: "Give this one another name, or none.",
+      });
     }
     await leader.writer.settled();
     return { job: existing, created: false };
   }
   assertWritable(leader);
   if (leader.pool.closing !== undefined) {
-    throw new SpillwayError("the environment is closing and takes no more jobs", { code: "closing", hint: `Reason: ${leader.pool.closing.reason}.` });
+    throw new SpillwayError("the environment is closing and takes no more jobs", {
+      code: "closing",
+      hint: `Reason: ${leader.pool.closing.reason}.`,
+    });
   }
   assertFitsSomewhere(leader, spec);
   let open = spec.count;
   for (const job of leader.pool.jobs.values()) open += job.counts.pending + job.counts.active;
   if (open > maxOpenIndexes) {
-    throw new SpillwayError(`more than ${maxOpenIndexes} tasks would be open`, { code: "too-many-tasks", hint: "Submit it again when others have finished." });
+    throw new SpillwayError(`more than ${maxOpenIndexes} tasks would be open`, {
+      code: "too-many-tasks",
+      hint: "Submit it again when others have finished.",
+    });
   }
   const id = spec.name ?? madeUpName(leader);
   const record: JobRecord = { id, spec, seq: leader.pool.nextJobSeq, submittedAt: leader.clock.now() };

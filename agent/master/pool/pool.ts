@@ -55,7 +55,11 @@ export function emptyPool(): Pool {
   return { nodes: new Map(), jobs: new Map(), pending: new Set(), tokens: new Map(), closing: undefined, nextJobSeq: 1 };
 }
 
-export function addNode(pool: Pool, record: NodeRecord, start: { state: NodeState; reason: string; now: number; heardAt: number }): PoolNode {
+export function addNode(
+  pool: Pool,
+  record: NodeRecord,
+  start: { state: NodeState; reason: string; now: number; heardAt: number },
+): PoolNode {
   const node: PoolNode = {
     record,
     state: start.state,

@@ -11,7 +11,9 @@ export const nodeRecord = z.object({
   name: z.string(),
   declaration: nodeDeclaration,
   declaredAt: z.number(),
-  keys: z.array(z.string()).describe("sha256 of the public keys whose certificates are this node's: the present and, while it renews, the last"),
+  keys: z
+    .array(z.string())
+    .describe("sha256 of the public keys whose certificates are this node's: the present and, while it renews, the last"),
   seen: z
     .object({ facts: nodeFacts, measured: resources, agentVersion: z.string(), bundle: z.string(), firstAt: z.number() })
     .optional()

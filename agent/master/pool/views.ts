@@ -42,9 +42,7 @@ export function nodeView(node: PoolNode): NodeView {
     stateReason: node.stateReason,
     stateSince: node.stateSince,
     declaration: record.declaration,
-    ...(record.seen === undefined
-      ? {}
-      : { facts: record.seen.facts, agentVersion: record.seen.agentVersion, bundle: record.seen.bundle }),
+    ...(record.seen === undefined ? {} : { facts: record.seen.facts, agentVersion: record.seen.agentVersion, bundle: record.seen.bundle }),
     capacity: capacityOf(record) ?? noResources,
     used: node.used,
     tasks: node.tasks.size,
@@ -104,7 +102,9 @@ function jobReason(job: PoolJob, state: JobState): string {
   if (state === "running") {
     const node = total === 1 ? job.indexes[0]?.attempts.at(-1)?.node : undefined;
     const stopping = record.cancel === undefined ? "" : `being cancelled: ${record.cancel.reason}; `;
-    return node === undefined ? `${stopping}${counts.active} of ${count(total, "task")} active, ${counts.pending} pending` : `${stopping}on node ${node}`;
+    return node === undefined
+      ? `${stopping}${counts.active} of ${count(total, "task")} active, ${counts.pending} pending`
+      : `${stopping}on node ${node}`;
   }
   if (state === "pending") return pendingReason(job);
   if (state === "succeeded") return total === 1 ? "its task succeeded" : `all ${total} tasks succeeded`;
@@ -149,4 +149,3 @@ function whereOf({ record: { declaration } }: PoolNode): string {
   const place = declaration.attributes.site ?? declaration.attributes.region;
   return place === undefined ? owner : `${owner} ${place}`;
 }
-

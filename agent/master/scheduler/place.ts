@@ -127,7 +127,10 @@ interface Candidate {
   reservedFor?: string;
 }
 
-function bestNode(nodes: readonly Candidate[], job: PendingJob): { candidate: Candidate; leftover: number; candidates: number } | undefined {
+function bestNode(
+  nodes: readonly Candidate[],
+  job: PendingJob,
+): { candidate: Candidate; leftover: number; candidates: number } | undefined {
   let best: Candidate | undefined;
   let bestScore = Number.POSITIVE_INFINITY;
   let bestLeftover = 0;

@@ -2,7 +2,7 @@
  * What happened, in order: events with reasons, append-only, in a SQLite file of its own. Events are buffered, so a crash
  * may lose those of the last second; nothing that must not be lost (acknowledged work, money) is kept here only.
  */
-import { type PoolEvent, event } from "../../contract/api.ts";
+import { event, type PoolEvent } from "../../contract/api.ts";
 import { describeError } from "../../contract/errors.ts";
 import type { Log } from "../log.ts";
 import { openSqlite, sqliteError } from "./sqlite-file.ts";

@@ -3,8 +3,9 @@
  * disk (group commit); each is acknowledged after it. Deleted keys stay as rows without a value, so that a watcher that
  * was away learns of them, until there are too many.
  */
-import { SpillwayError } from "../../contract/errors.ts";
+
 import { withCrashPoint } from "../../contract/crash-point.ts";
+import { SpillwayError } from "../../contract/errors.ts";
 import { openSqlite, sqliteError } from "./sqlite-file.ts";
 import type { CommitResult, Comparison, Operation, Store, StoreChange, StoreEntry } from "./store.ts";
 import { checkedOperations } from "./store.ts";
@@ -53,7 +54,9 @@ export function openSqliteStore(file: string, options: { readonly maxPages?: num
   const selectRange = database.prepare(
     "SELECT key, revision, value FROM entries WHERE key > ? AND key >= ? AND key < ? AND value IS NOT NULL ORDER BY key LIMIT ?",
   );
-  const selectChanges = database.prepare("SELECT key, revision, value FROM entries WHERE revision > ? AND key >= ? AND key < ? ORDER BY revision");
+  const selectChanges = database.prepare(
+    "SELECT key, revision, value FROM entries WHERE revision > ? AND key >= ? AND key < ? ORDER BY revision",
+  );
   const write = database.prepare("INSERT OR REPLACE INTO entries (key, revision, value) VALUES (?, ?, ?)");
   const selectFact = database.prepare("SELECT value FROM facts WHERE name = ?");
   const writeFact = database.prepare("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)");
@@ -231,7 +234,9 @@ function entryOf(row: Row): StoreEntry {
 }
 
 function changeOf(row: Row): StoreChange {
-  return row.value === null ? { key: row.key, revision: row.revision } : { key: row.key, revision: row.revision, value: JSON.parse(row.value) };
+  return row.value === null
+    ? { key: row.key, revision: row.revision }
+    : { key: row.key, revision: row.revision, value: JSON.parse(row.value) };
 }
 
 /** The first key after every key with this prefix. */

@@ -70,9 +70,11 @@ export function createWriter(store: Store, identity: { pid: number; startedAt: n
     async lead() {
       const present = await store.get(leaderKey);
       if (leadership !== 0 && (present?.revision ?? 0) !== leadership) throw superseded();
-      const result = await store.commit("store.commit.meta", [{ key: leaderKey, revision: present?.revision ?? 0 }], [
-        { put: { key: leaderKey, value: identity } },
-      ]);
+      const result = await store.commit(
+        "store.commit.meta",
+        [{ key: leaderKey, revision: present?.revision ?? 0 }],
+        [{ put: { key: leaderKey, value: identity } }],
+      );
       if (!result.committed) throw superseded();
       leadership = result.revision;
       fault = undefined;

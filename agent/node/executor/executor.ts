@@ -13,10 +13,10 @@ export interface Executor {
   start(spec: TaskSpec): Promise<void>;
 
   /**
-   * Asks an attempt to end: TERM to all its processes, after `graceMs` KILL to what is left. Resolves when the wish is
+   * Asks an attempt to end: TERM to all its processes, after `graceMs` (without: the task's own) KILL to what is left. Resolves when the wish is
    * durable and TERM is sent; a report of its end follows. An attempt that has ended is reported again, an unknown one as lost.
    */
-  stop(taskId: string, graceMs: number, reason: string): Promise<void>;
+  stop(taskId: string, graceMs: number | undefined, reason: string): Promise<void>;
 
   /** Every attempt it knows: running, stopping, or finished and not yet recorded. */
   list(): TaskReport[];

@@ -32,7 +32,7 @@ const killedPollMs = 25;
 export function processTask(given: { intent: Intent; directory: TaskDirectory; host: TaskHost; emit: (report: TaskReport) => void }) {
   const { directory, host, emit } = given;
   const { task, bootId } = given.intent;
-  const cancelAlarms: (() => void)[] = [];
+  const alarms = new Set<() => void>();
   let report: TaskReport | undefined;
   let stopping: StopIntent | undefined;
   let child: ChildProcess | undefined;
@@ -44,6 +44,17 @@ export function processTask(given: { intent: Intent; directory: TaskDirectory; h
   function inTurn(act: () => Promise<void>): Promise<void> {
     queue = queue.then(act).catch((error: unknown) => host.log.error(`${task.taskId}: ${describeError(error)}`));
     return queue;
+  }
+
+  /** The intent is durable before anything is started, or nothing is. */
+  async function start(): Promise<void> {
+    try {
+      await directory.prepare();
+      await withCrashPoint("task.spec", () => directory.writeIntent(given.intent));
+    } catch (error) {
+      return finish({ state: "failed", reason: `this node can't write its files: ${describeError(error)}` }, Date.now(), true);
+    }
+    await launch();
   }
 
   async function launch(): Promise<void> {
@@ -138,7 +149,9 @@ export function processTask(given: { intent: Intent; directory: TaskDirectory; h
     release();
     emit(report);
     if (remember) {
-      await directory.writeOutcome(report).catch((error: unknown) => host.log.warn(`${task.taskId}: its outcome can't be kept: ${describeError(error)}`));
+      await directory
+        .writeOutcome(report)
+        .catch((error: unknown) => host.log.warn(`${task.taskId}: its outcome can't be kept: ${describeError(error)}`));
     }
   }
 
@@ -150,7 +163,9 @@ export function processTask(given: { intent: Intent; directory: TaskDirectory; h
     const intent = { reason: stopping?.reason ?? wish.reason, state: stopping?.state ?? wish.state, killAt };
     stopping = intent;
     await withCrashPoint("task.stop", async () => {
-      await directory.writeStop(intent).catch((error: unknown) => host.log.warn(`${task.taskId}: its stop can't be noted: ${describeError(error)}`));
+      await directory
+        .writeStop(intent)
+        .catch((error: unknown) => host.log.warn(`${task.taskId}: its stop can't be noted: ${describeError(error)}`));
       await terminate(intent);
     });
     report = { taskId: task.taskId, ...report, state: "stopping", reason: `stopping: ${intent.reason}` };
@@ -178,11 +193,17 @@ export function processTask(given: { intent: Intent; directory: TaskDirectory; h
   }
 
   function alarm(at: number, act: () => void): void {
-    if (!closed) cancelAlarms.push(setAlarm(at, act));
+    if (closed) return;
+    const cancel = setAlarm(at, () => {
+      alarms.delete(cancel);
+      act();
+    });
+    alarms.add(cancel);
   }
 
   function release(): void {
-    for (const cancel of cancelAlarms.splice(0)) cancel();
+    for (const cancel of alarms) cancel();
+    alarms.clear();
     watcher?.close();
     watcher = undefined;
   }
@@ -190,14 +211,14 @@ export function processTask(given: { intent: Intent; directory: TaskDirectory; h
   return {
     directory,
     report: () => report,
-    launch: () => inTurn(launch),
+    start: () => inTurn(start),
     adopt: () => inTurn(adopt),
     settle: () => inTurn(settle),
-    /** Reports again when it has ended. */
-    stop: (graceMs: number, reason: string) =>
+    /** Without `graceMs` the task's own. Reports again when it has ended. */
+    stop: (graceMs: number | undefined, reason: string) =>
       inTurn(async () => {
         if (report !== undefined && isFinished(report)) return emitReport();
-        await beginStop({ graceMs, reason, state: "cancelled" });
+        await beginStop({ graceMs: graceMs ?? task.graceMs, reason, state: "cancelled" });
       }),
     close(): void {
       closed = true;

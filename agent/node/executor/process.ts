@@ -27,8 +27,6 @@ interface Known {
 export function processExecutor(options: ProcessExecutorOptions): Executor {
   const root = join(options.stateDir, "tasks");
   const known = new Map<string, Known>();
-  /** Starts that could not even be written down: known as long as this process lives. */
-  const refused = new Map<string, TaskReport>();
   const listeners = new Set<(report: TaskReport) => void>();
   const emit = (report: TaskReport) => {
     for (const listener of listeners) listener(report);
@@ -52,22 +50,10 @@ export function processExecutor(options: ProcessExecutorOptions): Executor {
 
   async function start(spec: TaskSpec): Promise<void> {
     assertTaskId(spec.taskId);
-    const report = known.get(spec.taskId)?.task.report() ?? refused.get(spec.taskId);
-    if (report !== undefined) return emit(report);
-    if (known.has(spec.taskId)) return; // being started at this moment: its report comes
-    const task = remember(spec, options.bootId, false);
-    try {
-      await task.directory.prepare();
-      await withCrashPoint("task.spec", () => task.directory.writeIntent({ task: spec, bootId: options.bootId }));
-    } catch (error) {
-      known.delete(spec.taskId);
-      const reason = `the node can't write its files: ${describeError(error)}`;
-      const failed: TaskReport = { taskId: spec.taskId, state: "failed", finishedAt: Date.now(), reason };
-      refused.set(spec.taskId, failed);
-      await removeTree(task.directory.path).catch(() => undefined);
-      return emit(failed);
-    }
-    await task.launch();
+    const entry = known.get(spec.taskId);
+    if (entry === undefined) return remember(spec, options.bootId, false).start();
+    const report = entry.task.report();
+    if (report !== undefined) emit(report); // else it is being started at this moment, and its report comes
   }
 
   async function readopt(): Promise<void> {
@@ -87,20 +73,23 @@ export function processExecutor(options: ProcessExecutorOptions): Executor {
     await remember(intent.task, intent.bootId, await directory.isRecorded()).adopt();
   }
 
-  async function stop(taskId: string, graceMs: number, reason: string): Promise<void> {
+  async function stop(taskId: string, graceMs: number | undefined, reason: string): Promise<void> {
     const task = known.get(taskId)?.task;
     if (task !== undefined) return task.stop(graceMs, reason);
-    emit(refused.get(taskId) ?? { taskId, state: "lost", finishedAt: Date.now(), reason: "this node does not know the task" });
+    emit({ taskId, state: "lost", finishedAt: Date.now(), reason: "this node does not know the task" });
   }
 
   async function recorded(taskId: string): Promise<void> {
-    refused.delete(taskId);
     const entry = known.get(taskId);
     const report = entry?.task.report();
     if (entry === undefined || entry.recorded || report === undefined || !isFinished(report)) return;
     entry.recorded = true;
-    await withCrashPoint("task.forget", () => entry.task.directory.markRecorded());
-    await removeTree(entry.task.directory.work);
+    try {
+      await withCrashPoint("task.forget", () => entry.task.directory.markRecorded());
+      await removeTree(entry.task.directory.work);
+    } catch (error) {
+      options.log.warn(`${taskId}: can't be marked as recorded: ${describeError(error)}`);
+    }
     await deleteExpired();
   }
 
@@ -124,10 +113,7 @@ export function processExecutor(options: ProcessExecutorOptions): Executor {
     stop,
     recorded,
     readopt,
-    list: () => [
-      ...[...known.values()].flatMap(({ task, recorded }) => (recorded ? [] : (task.report() ?? []))),
-      ...refused.values(),
-    ],
+    list: () => [...known.values()].flatMap(({ task, recorded }) => (recorded ? [] : (task.report() ?? []))),
     onReport(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

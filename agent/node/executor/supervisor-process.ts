@@ -38,15 +38,23 @@ export function killLeftovers(leader: number, taskId: string): void {
 function membersOf(leader: number): number[] {
   if (!hasProc) {
     const lines = ps(["-axo", "pid=,pgid="]).split("\n");
-    return lines.map((line) => line.trim().split(/\s+/).map(Number)).flatMap(([pid, group]) => (pid !== undefined && group === leader ? [pid] : []));
+    return lines
+      .map((line) => line.trim().split(/\s+/).map(Number))
+      .flatMap(([pid, group]) => (pid !== undefined && group === leader ? [pid] : []));
   }
-  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number);
+  const pids = readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
   // "pid (name) state ppid pgrp …"; a name may hold spaces and brackets, so count from the last one.
   return pids.filter((pid) => Number(readProc(pid, "stat").split(") ").at(-1)?.split(" ")[2]) === leader);
 }
 
 function environmentOf(pid: number): string[] {
-  return hasProc ? readProc(pid, "environ").split("\0") : ps(["-wwE", "-o", "command=", "-p", String(pid)]).trim().split(/\s+/);
+  return hasProc
+    ? readProc(pid, "environ").split("\0")
+    : ps(["-wwE", "-o", "command=", "-p", String(pid)])
+        .trim()
+        .split(/\s+/);
 }
 
 function readProc(pid: number, file: string): string {

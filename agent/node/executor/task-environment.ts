@@ -4,7 +4,10 @@ import type { TaskSpec } from "../../contract/workload.ts";
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** A job may replace the base, never the SPILLWAY_ names. */
-export function taskEnvironment(task: TaskSpec, host: { node: string; workDirectory: string; path: string | undefined }): Record<string, string> {
+export function taskEnvironment(
+  task: TaskSpec,
+  host: { node: string; workDirectory: string; path: string | undefined },
+): Record<string, string> {
   return {
     PATH: host.path ?? defaultPath,
     HOME: host.workDirectory,

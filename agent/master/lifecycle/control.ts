@@ -1,0 +1,126 @@
+/** One agent's control connection: its frames are parsed here and given to what they concern. */
+import type WebSocket from "ws";
+import { formatDuration } from "../../contract/quantities.ts";
+import { wireVersion } from "../../contract/version.ts";
+import { type AgentMessage, agentMessage, type MasterMessage } from "../../contract/wire.ts";
+import { takeReport } from "../jobs/reports.ts";
+import { inBackground, type Leader, tell } from "../leader.ts";
+import { takeHello } from "./hello.ts";
+import { heard } from "./node-state.ts";
+
+export interface ControlConnection {
+  readonly node: string;
+  /** sha256 of the public key it proved to have. */
+  readonly keySha256: string;
+  /** Tasks whose `run` was sent on this connection and that have not ended. */
+  readonly sentRuns: Set<string>;
+  /** Does nothing once the connection is closed. */
+  send(message: MasterMessage): void;
+  close(code: number, reason: string): void;
+}
+
+/** A connection that has not said hello by then is closed. */
+const helloTimeoutMs = 10_000;
+/** An agent that does not read this much is cut off; it comes back and is told anew what counts. */
+const maxUnsentBytes = 16 * 1024 * 1024;
+/** From this difference on the clocks of agent and master are reported. */
+const clockSkewMs = 1000;
+/** Frames may have waited somewhere; this many in a row do not lie. */
+const skewedHeartbeats = 5;
+
+export const closeCodes = { replaced: 4000, refused: 4001, removed: 4002 } as const;
+
+/** Serves an agent whose certificate was found to be the node's. */
+export function serveControl(leader: Leader, socket: WebSocket, peer: { readonly node: string; readonly keySha256: string }): void {
+  const who = `node ${peer.node}`;
+  let greeted = false;
+  let skewed = 0;
+  const connection: ControlConnection = {
+    ...peer,
+    sentRuns: new Set(),
+    send(message) {
+      if (socket.readyState !== socket.OPEN) return;
+      if (socket.bufferedAmount > maxUnsentBytes) {
+        leader.log("warn", who, "does not read its control connection; it is cut off");
+        socket.terminate();
+        return;
+      }
+      socket.send(JSON.stringify(message));
+    },
+    close: (code, reason) => closeSoon(leader, socket, code, reason),
+  };
+  const cancelHelloTimeout = leader.clock.after(helloTimeoutMs, () => {
+    if (!greeted) connection.close(1008, "no hello");
+  });
+
+  socket.on("message", (data, isBinary) => {
+    const message = isBinary ? undefined : parse(data.toString());
+    if (message === undefined || (message.type === "hello") === greeted) {
+      leader.log("warn", who, "sent a control frame that can't be understood; the connection is closed");
+      connection.close(1008, "unexpected frame");
+      return;
+    }
+    take(message);
+  });
+  socket.on("close", () => {
+    cancelHelloTimeout();
+    if (leader.controls.get(peer.node) !== connection) return;
+    leader.controls.delete(peer.node);
+    if (!leader.stopped) leader.log("info", who, "control connection closed");
+  });
+  socket.on("error", (error) => leader.log("warn", who, `control connection: ${error.message}`));
+
+  function take(message: AgentMessage): void {
+    // While nothing can be written, nothing can be answered either; the connection is being closed.
+    if (leader.writer.fault() !== undefined) return;
+    if (message.type === "hello") {
+      const refusal = refusalOf(leader, peer.node, message.wire);
+      if (refusal !== undefined) {
+        leader.log("warn", who, `refused: ${refusal}`);
+        connection.send({ type: "refused", reason: refusal });
+        connection.close(closeCodes.refused, "refused");
+        return;
+      }
+      greeted = true;
+      inBackground(leader, who, () => takeHello(leader, connection, message));
+      return;
+    }
+    // A connection that was replaced has nothing to say any more.
+    if (leader.controls.get(peer.node) !== connection) return;
+    heard(leader, peer.node);
+    if (message.type === "task") inBackground(leader, who, () => takeReport(leader, connection, message.report));
+    else watchClock(message.sentAt);
+  }
+
+  function watchClock(sentAt: number): void {
+    const difference = sentAt - leader.clock.now();
+    skewed = Math.abs(difference) > clockSkewMs ? skewed + 1 : 0;
+    if (skewed !== skewedHeartbeats) return;
+    tell(leader, {
+      kind: "node-clock-skew",
+      subject: `node/${peer.node}`,
+      message: `The clock of node ${peer.node} is ${formatDuration(Math.abs(difference))} ${difference > 0 ? "ahead of" : "behind"} the master's`,
+      data: { differenceMs: difference },
+    });
+  }
+}
+
+/** Closes a WebSocket and, when the other end does not answer, cuts it off. */
+export function closeSoon(leader: Pick<Leader, "clock">, socket: WebSocket, code: number, reason: string): void {
+  socket.close(code, reason);
+  leader.clock.after(2000, () => socket.terminate());
+}
+
+function refusalOf(leader: Leader, node: string, wire: number): string | undefined {
+  if (!leader.pool.nodes.has(node)) return "this node was removed";
+  if (wire === wireVersion || wire === wireVersion - 1) return undefined;
+  return `this agent speaks version ${wire} of the messages, this master ${wireVersion} and ${wireVersion - 1}; upgrade the ${wire < wireVersion ? "agent" : "master"}`;
+}
+
+function parse(text: string): AgentMessage | undefined {
+  try {
+    return agentMessage.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}

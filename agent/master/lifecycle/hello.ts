@@ -1,0 +1,90 @@
+/**
+ * An agent says hello: it becomes the node's one connection, its facts are noted, and what it runs is compared with what
+ * the master wants on that node.
+ */
+import { isDeepStrictEqual } from "node:util";
+import { wireVersion } from "../../contract/version.ts";
+import type { AgentMessage } from "../../contract/wire.ts";
+import type { TaskReport } from "../../contract/workload.ts";
+import { stopIndex } from "../jobs/cancel.ts";
+import { endAttempt } from "../jobs/end-attempt.ts";
+import { currentAttempt, takeReport } from "../jobs/reports.ts";
+import { sendRun } from "../jobs/run.ts";
+import { inBackground, type Leader, tell } from "../leader.ts";
+import { activeAttempt, type PoolNode } from "../pool/pool.ts";
+import { type NodeRecord, nodeKey } from "../pool/records.ts";
+import { type ControlConnection, closeCodes } from "./control.ts";
+import { heard } from "./node-state.ts";
+
+type Hello = Extract<AgentMessage, { type: "hello" }>;
+
+/** Resolves when the hello is durable and everything that follows from it was sent. */
+export async function takeHello(leader: Leader, connection: ControlConnection, hello: Hello): Promise<void> {
+  const node = leader.pool.nodes.get(connection.node);
+  if (node === undefined) return;
+  leader.controls.get(connection.node)?.close(closeCodes.replaced, "replaced by a newer connection of the same node");
+  leader.controls.set(connection.node, connection);
+  connection.send({
+    type: "welcome",
+    wire: Math.min(hello.wire, wireVersion),
+    heartbeatIntervalMs: leader.config.timers.heartbeatIntervalMs,
+    masterTime: leader.clock.now(),
+  });
+  const first = node.record.seen === undefined;
+  const noted = noteFacts(leader, node, hello);
+  heard(leader, connection.node);
+  await noted;
+  if (first) {
+    tell(leader, {
+      kind: "node-joined",
+      subject: `node/${connection.node}`,
+      message: `Node ${connection.node} has joined the node pool ${node.record.declaration.pool}`,
+      data: { facts: hello.facts, measured: hello.measured, agentVersion: hello.agentVersion, bundle: hello.bundle },
+    });
+  }
+  // What is to be sent or settled now must not rest on something that is still on its way to the disk.
+  await leader.writer.settled();
+  if (leader.controls.get(connection.node) === connection) await reconcile(leader, connection, hello.tasks);
+  leader.requestRound();
+}
+
+function noteFacts(leader: Leader, node: PoolNode, hello: Hello): Promise<void> {
+  const { facts, measured, agentVersion, bundle } = hello;
+  const seen: NonNullable<NodeRecord["seen"]> = {
+    facts,
+    measured,
+    agentVersion,
+    bundle,
+    firstAt: node.record.seen?.firstAt ?? leader.clock.now(),
+  };
+  if (isDeepStrictEqual(node.record.seen, seen)) return Promise.resolve();
+  node.record = { ...node.record, seen };
+  return leader.writer.write("store.commit.node", [{ put: { key: nodeKey(node.record.name), value: node.record } }]);
+}
+
+/** Both ends agree afterwards: each active attempt of the node runs there or has ended, and nothing else runs there. */
+async function reconcile(leader: Leader, connection: ControlConnection, reports: readonly TaskReport[]): Promise<void> {
+  const who = `node ${connection.node}`;
+  const known = new Set(reports.map((report) => report.taskId));
+  for (const report of reports) {
+    const wanted = currentAttempt(leader, connection.node, report.taskId);
+    if (wanted !== undefined) connection.sentRuns.add(report.taskId);
+    inBackground(leader, who, async () => {
+      await takeReport(leader, connection, report);
+      // A task that goes on although its job was cancelled while the node was away.
+      if (wanted !== undefined) stopIndex(leader, wanted.job, wanted.position);
+    });
+  }
+  for (const taskId of [...(leader.pool.nodes.get(connection.node)?.tasks ?? [])]) {
+    if (known.has(taskId)) continue;
+    const wanted = currentAttempt(leader, connection.node, taskId);
+    if (wanted === undefined) continue;
+    const active = activeAttempt(wanted.job.indexes[wanted.position]);
+    if (active?.state !== "assigned") {
+      inBackground(leader, who, () =>
+        endAttempt(leader, wanted.job, wanted.position, { state: "lost", reason: "the agent does not know it" }),
+      );
+    } else if (wanted.job.record.cancel !== undefined) stopIndex(leader, wanted.job, wanted.position);
+    else sendRun(leader, wanted.job, wanted.position);
+  }
+}

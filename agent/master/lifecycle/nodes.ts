@@ -1,0 +1,82 @@
+/** Declares, updates and removes nodes: what the operator's side says, as opposed to what agents say. */
+import { isDeepStrictEqual } from "node:util";
+import { SpillwayError } from "../../contract/errors.ts";
+import type { NodeDeclaration } from "../../contract/node.ts";
+import { resourceName } from "../../contract/workload.ts";
+import { assertWritable, type Leader, tell } from "../leader.ts";
+import { addNode, type PoolNode } from "../pool/pool.ts";
+import { type NodeRecord, nodeKey, tokenKey } from "../pool/records.ts";
+import { count } from "../pool/views.ts";
+import type { Operation } from "../state/store.ts";
+import { closeCodes } from "./control.ts";
+import { loseTasks } from "./node-state.ts";
+
+/** Resolves when the declaration is durable; the same one again changes nothing. */
+export async function declareNode(leader: Leader, name: string, declaration: NodeDeclaration): Promise<PoolNode> {
+  if (!resourceName.safeParse(name).success) {
+    throw new SpillwayError(`"${name}" can't be a node's name`, {
+      code: "invalid-request",
+      hint: "Use lower-case letters, digits and dashes, at most 63.",
+    });
+  }
+  const existing = leader.pool.nodes.get(name);
+  if (existing !== undefined && isDeepStrictEqual(existing.record.declaration, declaration)) {
+    await leader.writer.settled();
+    return existing;
+  }
+  assertWritable(leader);
+  const record: NodeRecord = { ...(existing?.record ?? { name, declaredAt: leader.clock.now(), keys: [] }), declaration };
+  const node =
+    existing ??
+    addNode(leader.pool, record, {
+      state: "joining",
+      reason: "it was declared; its agent has not joined yet",
+      now: leader.clock.now(),
+      heardAt: leader.clock.monotonic(),
+    });
+  node.record = record;
+  await leader.writer.write("store.commit.node", [{ put: { key: nodeKey(name), value: record } }]);
+  tell(leader, {
+    kind: existing === undefined ? "node-declared" : "node-updated",
+    subject: `node/${name}`,
+    message:
+      existing === undefined
+        ? `Node ${name} was declared in the node pool ${declaration.pool}`
+        : `The declaration of node ${name} was changed`,
+    data: { declaration },
+  });
+  leader.requestRound();
+  return node;
+}
+
+/** Resolves with false when there is no such node; else when its end is durable and its agent was told to leave. */
+export async function removeNode(leader: Leader, name: string): Promise<boolean> {
+  const node = leader.pool.nodes.get(name);
+  if (node === undefined) {
+    await leader.writer.settled();
+    return false;
+  }
+  assertWritable(leader);
+  const tasks = node.tasks.size;
+  // Its tasks first: a crash in between leaves a node that can be removed again, not tasks on a node that is gone.
+  const given = loseTasks(leader, node, "node removed");
+  leader.pool.nodes.delete(name);
+  const operations: Operation[] = [{ delete: nodeKey(name) }];
+  for (const token of [...leader.pool.tokens.values()].filter((one) => one.node === name)) {
+    leader.pool.tokens.delete(token.sha256);
+    operations.push({ delete: tokenKey(token.sha256) });
+  }
+  await Promise.all([given, leader.writer.write("store.commit.node", operations)]);
+  const connection = leader.controls.get(name);
+  connection?.send({ type: "leave" });
+  connection?.close(closeCodes.removed, "the node was removed");
+  leader.controls.delete(name);
+  leader.bulks.get(name)?.close("the node was removed");
+  tell(leader, {
+    kind: "node-removed",
+    subject: `node/${name}`,
+    message: `Node ${name} was removed; ${count(tasks, "task")} on it were given up${connection === undefined ? "; its agent was away and could not be told" : ""}`,
+    data: { tasks, told: connection !== undefined },
+  });
+  return true;
+}

@@ -1,0 +1,52 @@
+/** What the scheduler decides on, taken from the pool in memory. */
+import { noResources, subtractResources } from "../../contract/resources.ts";
+import type { Leader } from "../leader.ts";
+import { capacityOf, type PoolIndex, type PoolJob, type PoolNode } from "../pool/pool.ts";
+import type { PendingJob, Snapshot, SnapshotNode } from "./place.ts";
+
+export function takeSnapshot(leader: Leader): Snapshot {
+  return { nodes: [...leader.pool.nodes.values()].map((node) => snapshotNode(leader, node)) };
+}
+
+/** Every job with a pending index, with at most `maxIndexes` of its indexes. */
+export function pendingJobs(leader: Leader, maxIndexes: number): PendingJob[] {
+  return [...leader.pool.pending].map((job) => pendingJob(job, maxIndexes));
+}
+
+function snapshotNode(leader: Leader, node: PoolNode): SnapshotNode {
+  const { name, declaration } = node.record;
+  const capacity = capacityOf(node.record) ?? noResources;
+  // A ready node whose connection was just cut would only get the task when it is back.
+  const unavailable = node.state !== "ready" ? node.state : leader.controls.has(name) ? undefined : "not connected";
+  return {
+    name,
+    pool: declaration.pool,
+    capacity,
+    free: subtractResources(capacity, node.used),
+    ...(unavailable === undefined ? {} : { unavailable }),
+  };
+}
+
+function pendingJob(job: PoolJob, maxIndexes: number): PendingJob {
+  const { id, seq, spec, submittedAt } = job.record;
+  const indexes: number[] = [];
+  for (const [position, index] of job.indexes.entries()) {
+    if (index.state !== "pending") continue;
+    indexes.push(position);
+    if (indexes.length >= maxIndexes) break;
+  }
+  return {
+    job: id,
+    seq,
+    priority: spec.priority,
+    resources: spec.resources,
+    ...(spec.nodePool === undefined ? {} : { nodePool: spec.nodePool }),
+    indexes,
+    waitingSince: waitingSince(job.indexes[indexes[0] ?? 0], submittedAt),
+  };
+}
+
+/** An index waits since its last attempt ended, or since the job was submitted. */
+function waitingSince(index: PoolIndex | undefined, submittedAt: number): number {
+  return index?.attempts.at(-1)?.finishedAt ?? submittedAt;
+}

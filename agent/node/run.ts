@@ -1,0 +1,92 @@
+/** The agent: takes over what runs, dials the master, and does what it is told until it is told to leave or is ended. */
+import { mkdirSync } from "node:fs";
+import type { AgentConfig } from "../contract/agent-config.ts";
+import { SpillwayError } from "../contract/errors.ts";
+import { productVersion, wireVersion } from "../contract/version.ts";
+import type { AgentMessage, MasterMessage } from "../contract/wire.ts";
+import { bulkConnection } from "./bulk.ts";
+import { connectControl } from "./control.ts";
+import { type Executor, isFinished } from "./executor/executor.ts";
+import { processExecutor } from "./executor/process.ts";
+import { bootIdFact } from "./fingerprint/boot-id.ts";
+import { fingerprint } from "./fingerprint.ts";
+import { readIdentity } from "./identity.ts";
+import { keepRenewed } from "./keep-renewed.ts";
+import { createLog } from "./log.ts";
+import { reconciler } from "./reconcile.ts";
+
+export interface AgentOptions {
+  readonly config: AgentConfig;
+  /** Digest of the bundle it runs. */
+  readonly bundle: string;
+  /** Path of task-supervisor.sh. */
+  readonly taskSupervisor: string;
+  /** argv that renews the certificate once. */
+  readonly renewCommand: readonly string[];
+}
+
+const endedBySignalExitCode = 143;
+const repeatCheckMs = 1000;
+/** When leaving, how long the master may take to record the last reports. */
+const lastReportsMs = 2000;
+
+/** Resolves with the exit code: 0 after `leave`, 143 after TERM or INT. Throws `not-joined`. */
+export async function runAgent({ config, bundle, taskSupervisor, renewCommand }: AgentOptions): Promise<number> {
+  const log = createLog(`node/${config.node}`);
+  if (readIdentity(config.stateDir) === undefined) {
+    throw new SpillwayError("this node has no certificate yet", { code: "not-joined", where: config.node, hint: "run `join` first" });
+  }
+  mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
+  const end = Promise.withResolvers<number>();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.once(signal, () => {
+      log.info(`ended by ${signal}; tasks go on`);
+      end.resolve(endedBySignalExitCode);
+    });
+  }
+
+  const executor = processExecutor({ stateDir: config.stateDir, node: config.node, taskSupervisor, bootId: bootIdFact(), log });
+  await executor.readopt();
+  log.info(`agent ${productVersion}, process ${process.pid}: ${executor.list().length} tasks taken over`);
+
+  const bulk = bulkConnection({ config, output: executor.output, log });
+  const control = connectControl({ config, hello, onMessage, log });
+  const tasks = reconciler({ executor, send: control.send, log, now: Date.now });
+  const repeat = setInterval(tasks.repeatUnrecorded, repeatCheckMs);
+  const stopRenewing = keepRenewed({ stateDir: config.stateDir, command: renewCommand, log });
+
+  async function hello(): Promise<() => AgentMessage> {
+    const host = await fingerprint(config.stateDir);
+    return () => ({ type: "hello", wire: wireVersion, agentVersion: productVersion, bundle, ...host, tasks: executor.list() });
+  }
+
+  function onMessage(message: MasterMessage): void {
+    if (message.type === "run" || message.type === "stop" || message.type === "recorded") void tasks.handle(message);
+    else if (message.type === "open-bulk") bulk.open();
+    else if (message.type === "leave") {
+      log.info("the node was removed from the pool: stopping every task");
+      void stopEverything(executor).then(() => end.resolve(0));
+    }
+  }
+
+  const exitCode = await end.promise;
+  clearInterval(repeat);
+  stopRenewing();
+  control.close();
+  bulk.close();
+  executor.close();
+  return exitCode;
+}
+
+/** Resolves when no task runs, and its end is recorded or the master takes too long. */
+async function stopEverything(executor: Executor): Promise<void> {
+  const reason = "the node was removed from the pool";
+  await Promise.all(executor.list().map(({ taskId }) => executor.stop(taskId, undefined, reason)));
+  await untilNone(() => executor.list().filter((report) => !isFinished(report)), Number.POSITIVE_INFINITY);
+  await untilNone(() => executor.list(), lastReportsMs);
+}
+
+async function untilNone(remaining: () => readonly unknown[], longestMs: number): Promise<void> {
+  const deadline = Date.now() + longestMs;
+  while (remaining().length > 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
+}

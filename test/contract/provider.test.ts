@@ -1,0 +1,32 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { localProvider, createLocalMachine, deleteAllLocalMachines } from "../../providers/local/pool.ts";
+import { waitUntil } from "../support/wait-until.ts";
+import { providerContract } from "./provider.contract.ts";
+
+providerContract("local", async () => {
+  const where = join(mkdtempSync(join(tmpdir(), "spillway-provider-")), "machines");
+  return {
+    provider: localProvider,
+    where,
+    make: (name, environmentId) =>
+      createLocalMachine({
+        environmentId,
+        name,
+        pool: "test",
+        directory: join(where, name),
+        capacity: { cpu: 1000, memory: 512, disk: 0, gpus: [] },
+        labels: {},
+        nodeBinary: process.execPath,
+      }),
+    cutPower: async (machine) => {
+      process.kill(Number(readFileSync(join(dirname(machine.credential.path), "machine.pid"), "utf8")), "SIGKILL");
+      await waitUntil("the server is gone", async () => (await localProvider.status(machine)) !== "running");
+    },
+    cleanUp: async () => {
+      for (const environment of ["env-a", "env-b"]) await deleteAllLocalMachines(environment, where);
+      rmSync(dirname(where), { recursive: true, force: true });
+    },
+  };
+});
