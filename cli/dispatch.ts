@@ -3,7 +3,7 @@ import { Command, CommanderError } from "commander";
 import { describeError, SpillwayError } from "../agent/contract/errors.ts";
 import { productVersion } from "../agent/contract/version.ts";
 import { outputOption } from "./command-options.ts";
-import { clearStatus, say } from "./output.ts";
+import { clearStatus, say, status } from "./output.ts";
 
 export interface Verb {
   readonly name: string;
@@ -109,11 +109,21 @@ async function buildProgram(verbs: readonly Verb[], argv: readonly string[]): Pr
     typed !== undefined && verbs.some((verb) => verb.name === typed) ? `See: spillway ${typed} --help` : "See: spillway --help",
   );
   for (const verb of verbs) {
-    if (verb.name === typed) (await verb.load())(program);
+    if (verb.name === typed) (await telling(verb.name, verb.load()))(program);
     else program.command(verb.name).description(verb.summary);
   }
   return program;
 }
+
+/** Loading a verb may take a moment on a slow machine; on a terminal nothing waits in silence. */
+async function telling<T>(verb: string, loading: Promise<T>): Promise<T> {
+  const timer = setTimeout(() => status(`starting ${verb} …`), Math.max(0, silenceMs - performance.now()));
+  if (!process.stderr.isTTY) clearTimeout(timer);
+  return loading.finally(() => clearTimeout(timer));
+}
+
+/** Since the process began. */
+const silenceMs = 150;
 
 function refuseNotYet(verb: string | undefined, noun: string | undefined): void {
   if (verb === undefined) return;

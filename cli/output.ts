@@ -5,16 +5,19 @@ export type Style = "bold" | "dim" | "green" | "yellow" | "red" | "cyan";
 
 /** A result for a program: JSON on stdout, and nothing else goes there. */
 export function printJson(value: unknown): void {
+  clearStatus();
   process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 }
 
 /** One JSON line on stdout, for results that come one by one. */
 export function printJsonLine(value: unknown): void {
+  clearStatus();
   process.stdout.write(`${JSON.stringify(value)}\n`);
 }
 
 /** A line of a result for people, on stdout. */
 export function print(line = ""): void {
+  clearStatus();
   process.stdout.write(`${line}\n`);
 }
 

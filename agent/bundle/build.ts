@@ -84,6 +84,7 @@ async function keyOf(nodeBinary: string | undefined): Promise<string> {
 }
 
 function isSource(name: string): boolean {
+  if (name.split("/").includes("testing")) return false;
   return (name.endsWith(".ts") && !name.endsWith(".test.ts")) || name.endsWith(".sh");
 }
 

@@ -7,7 +7,10 @@ dir=$1
 shift
 
 # Handlers, not "ignore": an ignored signal would stay ignored in the command, a handled one is reset to its default there.
-trap : HUP INT TERM
+# One that comes before there is a command is noted, and the command not begun.
+ended=
+trap : HUP INT
+trap ended=143 TERM
 
 # The latch. Whoever comes second finds the directory there and must not run the command again.
 command -p mkdir "$dir/started" 2>/dev/null || exit 0
@@ -15,7 +18,7 @@ echo "$$" >"$dir/started/pid"
 
 # exec in a subshell, so that a command named like a shell builtin is the program. The shell waits for a foreground
 # command to its end whatever signals come, so the code is always the command's own (128 + n when signal n ended it).
-(exec "$@") </dev/null >>"$dir/stdout.log" 2>>"$dir/stderr.log"
+([ -z "$ended" ] || exit "$ended"; exec "$@") </dev/null >>"$dir/stdout.log" 2>>"$dir/stderr.log"
 code=$?
 
 # A full disk must not lose the result: try until it is written, or until nobody wants it any more.

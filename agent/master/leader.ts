@@ -9,7 +9,7 @@ import { describeError, SpillwayError } from "../contract/errors.ts";
 import { productVersion } from "../contract/version.ts";
 import type { Clock } from "./clock.ts";
 import type { BulkConnection } from "./lifecycle/bulk.ts";
-import type { ControlConnection } from "./lifecycle/control.ts";
+import type { ControlConnection } from "./lifecycle/connection.ts";
 import type { Log } from "./log.ts";
 import { loadPool } from "./pool/load.ts";
 import { emptyPool, type Pool, type PoolJob } from "./pool/pool.ts";
@@ -38,7 +38,8 @@ export interface Leader {
   requestRound: () => void;
   /** Wakes those who wait for a change of this job. */
   readonly jobWaiters: Map<string, Set<() => void>>;
-  stopped: boolean;
+  /** Aborted when the master shuts down: ends every stream. */
+  readonly shutdown: AbortController;
 }
 
 export interface LeaderParts {
@@ -49,13 +50,15 @@ export interface LeaderParts {
   readonly journal: Journal;
   /** Another master leads this store: this one has to end. */
   readonly onSuperseded: (fault: SpillwayError) => void;
+  /** The pool was read anew: what a crash cut short is to be finished. */
+  readonly onLoaded: (leader: Leader) => void;
 }
 
 /** Reads the pool and takes the leadership of the store. Throws when the store can't be read or written. */
 export async function startLeader(parts: LeaderParts): Promise<Leader> {
   const { clock, store } = parts;
   const writer = createWriter(store, { pid: process.pid, startedAt: clock.now() }, (fault) => {
-    void suspend(leader, fault, parts.onSuperseded);
+    void suspend(leader, fault, parts);
   });
   const leader: Leader = {
     ...parts,
@@ -66,7 +69,7 @@ export async function startLeader(parts: LeaderParts): Promise<Leader> {
     bulkWaiters: new Map(),
     requestRound: () => {},
     jobWaiters: new Map(),
-    stopped: false,
+    shutdown: new AbortController(),
   };
   // The leadership first: what another master still had under way is refused from here on, so what is read stays true.
   await writer.lead();
@@ -76,6 +79,7 @@ export async function startLeader(parts: LeaderParts): Promise<Leader> {
     subject: "environment",
     message: `The master ${productVersion} has started with ${leader.pool.nodes.size} nodes and ${leader.pool.jobs.size} jobs on record`,
   });
+  parts.onLoaded(leader);
   return leader;
 }
 
@@ -93,7 +97,7 @@ export function assertWritable(leader: Leader): void {
 /** Runs something nobody waits for. A fault of the store is told by the leader itself; anything else is logged. */
 export function inBackground(leader: Leader, who: string, act: () => Promise<void>): void {
   act().catch((error: unknown) => {
-    if (leader.writer.fault() === undefined && !leader.stopped) leader.log("error", who, describeError(error));
+    if (leader.writer.fault() === undefined && !leader.shutdown.signal.aborted) leader.log("error", who, describeError(error));
   });
 }
 
@@ -101,15 +105,16 @@ export function wakeJobWaiters(leader: Leader, job: PoolJob): void {
   for (const wake of leader.jobWaiters.get(job.record.id) ?? []) wake();
 }
 
-async function suspend(leader: Leader, fault: SpillwayError, onSuperseded: LeaderParts["onSuperseded"]): Promise<void> {
+async function suspend(leader: Leader, fault: SpillwayError, parts: LeaderParts): Promise<void> {
+  if (leader.shutdown.signal.aborted) return;
   leader.log("error", "master", describeError(fault));
   if (fault.code === "superseded") {
-    onSuperseded(fault);
+    parts.onSuperseded(fault);
     return;
   }
   for (const connection of leader.controls.values()) connection.close(1013, "the master can't write its state");
   let reread = false;
-  while (!leader.stopped) {
+  while (!leader.shutdown.signal.aborted) {
     try {
       if (!reread) {
         leader.pool = await loadPool(leader.store, leader.clock);
@@ -120,7 +125,7 @@ async function suspend(leader: Leader, fault: SpillwayError, onSuperseded: Leade
       break;
     } catch (error) {
       if (error instanceof SpillwayError && error.code === "superseded") {
-        onSuperseded(error);
+        parts.onSuperseded(error);
         return;
       }
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -128,10 +133,11 @@ async function suspend(leader: Leader, fault: SpillwayError, onSuperseded: Leade
       await promise;
     }
   }
-  if (leader.stopped) return;
+  if (leader.shutdown.signal.aborted) return;
   // Silence did not count while agents could not report.
   for (const node of leader.pool.nodes.values()) node.heardAt = leader.clock.monotonic();
   leader.log("info", "master", "the state can be written again");
   tell(leader, { kind: "master-resumed", subject: "environment", message: `The master can write its state again (${fault.message})` });
+  parts.onLoaded(leader);
   leader.requestRound();
 }

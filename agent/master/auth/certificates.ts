@@ -3,7 +3,7 @@
  * the intermediate signs: nodes' client certificates and the master's own serving certificate. PEM in, PEM out.
  */
 import "reflect-metadata";
-import { webcrypto } from "node:crypto";
+import { createHash, webcrypto } from "node:crypto";
 import { isIP } from "node:net";
 import * as x509 from "@peculiar/x509";
 import { SpillwayError } from "../../contract/errors.ts";
@@ -143,7 +143,9 @@ export async function readSigningRequest(
   } catch (error) {
     throw badCsr("the certificate request can't be used: it must be a signed PKCS#10 request with an ECDSA P-256 key, as PEM", error);
   }
-  const keySha256 = Buffer.from(await webcrypto.subtle.digest("SHA-256", request.publicKey.rawData)).toString("hex");
+  // Exported anew, so that one key has one form however the request wrote it.
+  const spki = await webcrypto.subtle.exportKey("spki", publicKey);
+  const keySha256 = createHash("sha256").update(Buffer.from(spki)).digest("hex");
   return { commonName: request.subjectName.getField("CN")[0] ?? "", publicKey, keySha256 };
 }
 

@@ -52,17 +52,21 @@ export function assertLogReadable(leader: Leader, request: LogRequest): void {
 /** Ends with `{ end: true }`, with the error when the log could not be told to its end. Never throws for a fault of the world. */
 export async function* jobLog(leader: Leader, request: LogRequest, signal: AbortSignal): AsyncGenerator<LogLine, void, undefined> {
   const told = { taskId: "", stdout: 0, stderr: 0 };
+  let readToEnd = "";
   while (!signal.aborted) {
     let attempt: Attempt | undefined;
     try {
       const index = indexOf(leader, request);
       attempt = attemptOf(index, request);
-      if (attempt !== undefined && attempt.state !== "assigned" && attempt.startedAt !== undefined) {
+      if (attempt !== undefined && attempt.state !== "assigned" && attempt.startedAt !== undefined && attempt.taskId !== readToEnd) {
         if (told.taskId !== attempt.taskId) Object.assign(told, { taskId: attempt.taskId, stdout: 0, stderr: 0 });
         yield* attemptLog(leader, attempt, request.follow, told, signal);
         if (!request.follow) break;
+        readToEnd = attempt.taskId;
         attempt = await attemptEnded(leader, request, attempt.taskId, signal);
         if (attempt === undefined || request.attempt !== undefined || isFinal(indexOf(leader, request))) break;
+      } else if (attempt !== undefined && attempt.taskId === readToEnd) {
+        if (isFinal(index)) break;
       } else if (isFinal(index) || (attempt !== undefined && hasEnded(attempt) && request.attempt !== undefined)) {
         assertLogReadable(leader, { ...request, follow: false });
         break;

@@ -5,7 +5,7 @@
  */
 import { parseTaskId, type TaskReport } from "../../contract/workload.ts";
 import { type Leader, tell, wakeJobWaiters } from "../leader.ts";
-import type { ControlConnection } from "../lifecycle/control.ts";
+import type { ControlConnection } from "../lifecycle/connection.ts";
 import { activeAttempt, type PoolJob, setIndex } from "../pool/pool.ts";
 import { endAttempt } from "./end-attempt.ts";
 

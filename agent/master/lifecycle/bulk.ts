@@ -15,7 +15,7 @@ import {
   maxDataBytes,
 } from "../../contract/wire.ts";
 import type { Leader } from "../leader.ts";
-import { closeSoon } from "./control.ts";
+import { closeSoon } from "./connection.ts";
 
 export interface LogChunk {
   readonly channel: LogChannel;
@@ -33,7 +33,10 @@ export interface BulkConnection {
 const openTimeoutMs = 10_000;
 /** Credit goes back in pieces of at least this. */
 const creditStepBytes = 64 * 1024;
-const maxStreams = 1000;
+/** The master closes an idle connection this much before the agent would, so that no request meets a close on its way. */
+const idleLeadMs = 5000;
+/** An agent sends 256 logs at once. */
+const maxStreams = 256;
 
 interface Stream {
   readonly chunks: LogChunk[];
@@ -102,7 +105,7 @@ export function serveBulk(leader: Leader, socket: WebSocket, node: string): void
         if (streams.size === 0) idle();
       }
     },
-    close: (reason) => closeSoon(leader, socket, 1000, reason),
+    close: (reason) => closeSoon(leader.clock, socket, 1000, reason),
   };
 
   leader.bulks.get(node)?.close("replaced by a newer connection of the same node");
@@ -116,7 +119,7 @@ export function serveBulk(leader: Leader, socket: WebSocket, node: string): void
       else takeEnd(data.toString());
     } catch {
       leader.log("warn", `node ${node}`, "sent a bulk frame that can't be understood; the connection is closed");
-      closeSoon(leader, socket, 1008, "unexpected frame");
+      closeSoon(leader.clock, socket, 1008, "unexpected frame");
     }
   });
   socket.on("close", () => {
@@ -164,10 +167,10 @@ export function serveBulk(leader: Leader, socket: WebSocket, node: string): void
 
   function idle(): void {
     cancelIdle();
-    cancelIdle = leader.clock.after(bulkIdleMs, () => {
+    cancelIdle = leader.clock.after(bulkIdleMs - idleLeadMs, () => {
       // Readers that come from now on get a new connection.
       if (leader.bulks.get(node) === connection) leader.bulks.delete(node);
-      closeSoon(leader, socket, 1000, "idle");
+      closeSoon(leader.clock, socket, 1000, "idle");
     });
   }
 }

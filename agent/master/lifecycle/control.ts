@@ -2,25 +2,17 @@
 import type WebSocket from "ws";
 import { formatDuration } from "../../contract/quantities.ts";
 import { wireVersion } from "../../contract/version.ts";
-import { type AgentMessage, agentMessage, type MasterMessage } from "../../contract/wire.ts";
+import { type AgentMessage, agentMessage } from "../../contract/wire.ts";
 import { takeReport } from "../jobs/reports.ts";
 import { inBackground, type Leader, tell } from "../leader.ts";
+import { type ControlConnection, closeCodes, closeSoon } from "./connection.ts";
 import { takeHello } from "./hello.ts";
 import { heard } from "./node-state.ts";
 
-export interface ControlConnection {
-  readonly node: string;
-  /** sha256 of the public key it proved to have. */
-  readonly keySha256: string;
-  /** Tasks whose `run` was sent on this connection and that have not ended. */
-  readonly sentRuns: Set<string>;
-  /** Does nothing once the connection is closed. */
-  send(message: MasterMessage): void;
-  close(code: number, reason: string): void;
-}
-
 /** A connection that has not said hello by then is closed. */
 const helloTimeoutMs = 10_000;
+/** How long an agent that leaves may take to stop its tasks before its connection is cut. */
+const leaveTimeoutMs = 120_000;
 /** An agent that does not read this much is cut off; it comes back and is told anew what counts. */
 const maxUnsentBytes = 16 * 1024 * 1024;
 /** From this difference on the clocks of agent and master are reported. */
@@ -28,12 +20,11 @@ const clockSkewMs = 1000;
 /** Frames may have waited somewhere; this many in a row do not lie. */
 const skewedHeartbeats = 5;
 
-export const closeCodes = { replaced: 4000, refused: 4001, removed: 4002 } as const;
-
 /** Serves an agent whose certificate was found to be the node's. */
 export function serveControl(leader: Leader, socket: WebSocket, peer: { readonly node: string; readonly keySha256: string }): void {
   const who = `node ${peer.node}`;
   let greeted = false;
+  let leaving = false;
   let skewed = 0;
   const connection: ControlConnection = {
     ...peer,
@@ -47,7 +38,12 @@ export function serveControl(leader: Leader, socket: WebSocket, peer: { readonly
       }
       socket.send(JSON.stringify(message));
     },
-    close: (code, reason) => closeSoon(leader, socket, code, reason),
+    close: (code, reason) => closeSoon(leader.clock, socket, code, reason),
+    leave() {
+      leaving = true;
+      connection.send({ type: "leave" });
+      leader.clock.after(leaveTimeoutMs, () => socket.terminate());
+    },
   };
   const cancelHelloTimeout = leader.clock.after(helloTimeoutMs, () => {
     if (!greeted) connection.close(1008, "no hello");
@@ -66,7 +62,7 @@ export function serveControl(leader: Leader, socket: WebSocket, peer: { readonly
     cancelHelloTimeout();
     if (leader.controls.get(peer.node) !== connection) return;
     leader.controls.delete(peer.node);
-    if (!leader.stopped) leader.log("info", who, "control connection closed");
+    if (!leader.shutdown.signal.aborted) leader.log("info", who, "control connection closed");
   });
   socket.on("error", (error) => leader.log("warn", who, `control connection: ${error.message}`));
 
@@ -83,6 +79,11 @@ export function serveControl(leader: Leader, socket: WebSocket, peer: { readonly
       }
       greeted = true;
       inBackground(leader, who, () => takeHello(leader, connection, message));
+      return;
+    }
+    if (leaving) {
+      // All it had was given up; nothing of it is to be kept on the node.
+      if (message.type === "task") connection.send({ type: "recorded", taskId: message.report.taskId });
       return;
     }
     // A connection that was replaced has nothing to say any more.
@@ -103,12 +104,6 @@ export function serveControl(leader: Leader, socket: WebSocket, peer: { readonly
       data: { differenceMs: difference },
     });
   }
-}
-
-/** Closes a WebSocket and, when the other end does not answer, cuts it off. */
-export function closeSoon(leader: Pick<Leader, "clock">, socket: WebSocket, code: number, reason: string): void {
-  socket.close(code, reason);
-  leader.clock.after(2000, () => socket.terminate());
 }
 
 function refusalOf(leader: Leader, node: string, wire: number): string | undefined {

@@ -13,7 +13,7 @@ import { sendRun } from "../jobs/run.ts";
 import { inBackground, type Leader, tell } from "../leader.ts";
 import { activeAttempt, type PoolNode } from "../pool/pool.ts";
 import { type NodeRecord, nodeKey } from "../pool/records.ts";
-import { type ControlConnection, closeCodes } from "./control.ts";
+import { type ControlConnection, closeCodes } from "./connection.ts";
 import { heard } from "./node-state.ts";
 
 type Hello = Extract<AgentMessage, { type: "hello" }>;
@@ -42,9 +42,10 @@ export async function takeHello(leader: Leader, connection: ControlConnection, h
       data: { facts: hello.facts, measured: hello.measured, agentVersion: hello.agentVersion, bundle: hello.bundle },
     });
   }
-  // What is to be sent or settled now must not rest on something that is still on its way to the disk.
+  // What is sent now must not rest on something still on its way to the disk; what is assigned later is sent by its round.
+  const assigned = [...(leader.pool.nodes.get(connection.node)?.tasks ?? [])];
   await leader.writer.settled();
-  if (leader.controls.get(connection.node) === connection) await reconcile(leader, connection, hello.tasks);
+  if (leader.controls.get(connection.node) === connection) reconcile(leader, connection, hello.tasks, assigned);
   leader.requestRound();
 }
 
@@ -63,7 +64,7 @@ function noteFacts(leader: Leader, node: PoolNode, hello: Hello): Promise<void> 
 }
 
 /** Both ends agree afterwards: each active attempt of the node runs there or has ended, and nothing else runs there. */
-async function reconcile(leader: Leader, connection: ControlConnection, reports: readonly TaskReport[]): Promise<void> {
+function reconcile(leader: Leader, connection: ControlConnection, reports: readonly TaskReport[], assigned: readonly string[]): void {
   const who = `node ${connection.node}`;
   const known = new Set(reports.map((report) => report.taskId));
   for (const report of reports) {
@@ -75,7 +76,7 @@ async function reconcile(leader: Leader, connection: ControlConnection, reports:
       if (wanted !== undefined) stopIndex(leader, wanted.job, wanted.position);
     });
   }
-  for (const taskId of [...(leader.pool.nodes.get(connection.node)?.tasks ?? [])]) {
+  for (const taskId of assigned) {
     if (known.has(taskId)) continue;
     const wanted = currentAttempt(leader, connection.node, taskId);
     if (wanted === undefined) continue;

@@ -3,12 +3,12 @@ import { isDeepStrictEqual } from "node:util";
 import { SpillwayError } from "../../contract/errors.ts";
 import type { NodeDeclaration } from "../../contract/node.ts";
 import { resourceName } from "../../contract/workload.ts";
+import { endAttempt } from "../jobs/end-attempt.ts";
 import { assertWritable, type Leader, tell } from "../leader.ts";
-import { addNode, type PoolNode } from "../pool/pool.ts";
+import { activeAttempt, addNode, type PoolNode } from "../pool/pool.ts";
 import { type NodeRecord, nodeKey, tokenKey } from "../pool/records.ts";
 import { count } from "../pool/views.ts";
 import type { Operation } from "../state/store.ts";
-import { closeCodes } from "./control.ts";
 import { loseTasks } from "./node-state.ts";
 
 /** Resolves when the declaration is durable; the same one again changes nothing. */
@@ -68,8 +68,7 @@ export async function removeNode(leader: Leader, name: string): Promise<boolean>
   }
   await Promise.all([given, leader.writer.write("store.commit.node", operations)]);
   const connection = leader.controls.get(name);
-  connection?.send({ type: "leave" });
-  connection?.close(closeCodes.removed, "the node was removed");
+  connection?.leave();
   leader.controls.delete(name);
   leader.bulks.get(name)?.close("the node was removed");
   tell(leader, {
@@ -79,4 +78,18 @@ export async function removeNode(leader: Leader, name: string): Promise<boolean>
     data: { tasks, told: connection !== undefined },
   });
   return true;
+}
+
+/** Gives up attempts on nodes that are no longer there: a crash may have cut their removal short. */
+export async function giveUpOrphans(leader: Leader): Promise<void> {
+  const ends: Promise<void>[] = [];
+  for (const job of leader.pool.jobs.values()) {
+    if (job.counts.active === 0) continue;
+    for (const [position, index] of job.indexes.entries()) {
+      const active = activeAttempt(index);
+      if (active === undefined || leader.pool.nodes.has(active.node)) continue;
+      ends.push(endAttempt(leader, job, position, { state: "lost", reason: "node removed" }));
+    }
+  }
+  await Promise.all(ends);
 }

@@ -121,7 +121,7 @@ export function processTask(given: { intent: Intent; directory: TaskDirectory; h
     if (await isAlive(started)) return;
     if (await finishByResult()) return; // written between the two looks
     const rebooted = bootId !== host.bootId;
-    if (started?.pid !== undefined && !rebooted) killLeftovers(started.pid, task.taskId);
+    if (started?.pid !== undefined) killLeftovers(started.pid, task.taskId);
     await finish(endedWithoutCode({ stop: stopping, started: started !== undefined, rebooted }), Date.now(), true);
   }
 

@@ -1,0 +1,90 @@
+/** The HTTP API as one Hono app: the guard, the limits, and the routes of each noun. */
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { bodyLimit } from "hono/body-limit";
+import { SpillwayError } from "../../contract/errors.ts";
+import { productVersion } from "../../contract/version.ts";
+import type { KeyedCertificate } from "../auth/certificates.ts";
+import type { Leader } from "../leader.ts";
+import type { Log } from "../log.ts";
+import { answerError } from "./answer.ts";
+import { closingRoutes } from "./closing.ts";
+import { eventRoutes } from "./events.ts";
+import { type ApiEnv, guard, type OwnNames } from "./guard.ts";
+import { jobRoutes } from "./jobs.ts";
+import { joinRoutes } from "./join.ts";
+import { logRoutes } from "./logs.ts";
+import { nodeRoutes } from "./nodes.ts";
+import { poolRoutes } from "./pool.ts";
+
+export type Api = OpenAPIHono<ApiEnv>;
+
+/** What the routes need to know; the leader comes later than the listener, so it is asked for. */
+export interface ApiContext {
+  /** Throws a SpillwayError while the master is not ready. */
+  readonly leader: () => Leader;
+  readonly rootCa: string;
+  readonly intermediate: KeyedCertificate;
+}
+
+const maxBodyBytes = 1024 * 1024;
+
+export function createApi(
+  context: ApiContext,
+  options: { readonly own: OwnNames; readonly adminTokenSha256: string; readonly log: Log },
+): Api {
+  const api: Api = new OpenAPIHono<ApiEnv>({
+    defaultHook: (result) => {
+      if (!result.success) throw invalidRequest(result.error.issues);
+    },
+  });
+  api.onError((error, request) => answerError(error, request, options.log));
+  api.use("*", async (request, next) => {
+    await next();
+    request.header("cache-control", "no-store");
+    request.header("x-content-type-options", "nosniff");
+  });
+  api.use("*", guard(options.own, options.adminTokenSha256));
+  api.use(
+    "*",
+    bodyLimit({
+      maxSize: maxBodyBytes,
+      onError: () => {
+        throw new SpillwayError(`a request's body may have ${maxBodyBytes} bytes`, { code: "too-large" });
+      },
+    }),
+  );
+  // What is told may have been read from memory a moment before it is durable: it is told when it is.
+  api.use("*", async (request, next) => {
+    await next();
+    if (request.req.method === "GET" && request.req.path !== "/v1/health") await context.leader().writer.settled();
+  });
+  poolRoutes(api, context);
+  nodeRoutes(api, context);
+  joinRoutes(api, context);
+  jobRoutes(api, context);
+  logRoutes(api, context);
+  eventRoutes(api, context);
+  closingRoutes(api, context);
+  api.openAPIRegistry.registerComponent("securitySchemes", "adminToken", { type: "http", scheme: "bearer" });
+  api.doc31("/v1/openapi.json", {
+    openapi: "3.1.0",
+    info: { title: "Spillway master", version: productVersion },
+    security: [{ adminToken: [] }],
+  });
+  api.notFound(() => {
+    throw new SpillwayError("there is no such thing in this API", { code: "not-found", hint: "See /v1/openapi.json." });
+  });
+  return api;
+}
+
+interface Issue {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+function invalidRequest(issues: readonly Issue[]): SpillwayError {
+  const told = issues
+    .slice(0, 5)
+    .map((issue) => (issue.path.length === 0 ? issue.message : `${issue.path.map(String).join(".")}: ${issue.message}`));
+  return new SpillwayError(told.join("; "), { code: "invalid-request", hint: "See /v1/openapi.json." });
+}

@@ -1,0 +1,31 @@
+/** How agents get certificates: by a join token, then by the certificate they have. No admin token here. */
+import type { TLSSocket } from "node:tls";
+import { createRoute } from "@hono/zod-openapi";
+import { joinReply, joinRequest } from "../../contract/api.ts";
+import { join, renew } from "../auth/join.ts";
+import { peerOf } from "../auth/peer.ts";
+import type { Api, ApiContext } from "./app.ts";
+import { answers, jsonBody } from "./route.ts";
+
+const joinRoute = createRoute({
+  method: "post",
+  path: "/v1/join",
+  security: [],
+  request: { body: jsonBody(joinRequest) },
+  responses: answers(joinReply, "the node's certificate; the same token and key are answered again while the token lives"),
+});
+const renewRoute = createRoute({
+  method: "post",
+  path: "/v1/renew",
+  security: [],
+  request: { body: jsonBody(joinRequest.pick({ csr: true })) },
+  responses: answers(joinReply, "a new certificate for the node whose client certificate was shown"),
+});
+
+export function joinRoutes(api: Api, { leader, intermediate }: ApiContext): void {
+  api.openapi(joinRoute, async (context) => context.json(await join(leader(), intermediate, context.req.valid("json")), 200));
+  api.openapi(renewRoute, async (context) => {
+    const peer = peerOf(context.env.incoming.socket as TLSSocket);
+    return context.json(await renew(leader(), intermediate, peer, context.req.valid("json").csr), 200);
+  });
+}

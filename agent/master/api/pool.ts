@@ -1,0 +1,47 @@
+/** The pool as one view, the master's health, why things are as they are, and the ledger. */
+import { createRoute } from "@hono/zod-openapi";
+import { z } from "zod";
+import { explanation, health, type LedgerLine, ledgerLine, poolView as poolViewSchema } from "../../contract/api.ts";
+import { productVersion } from "../../contract/version.ts";
+import type { Leader } from "../leader.ts";
+import { jobDetail, nodeView, poolView } from "../pool/views.ts";
+import { explain } from "../scheduler/explain.ts";
+import type { Api, ApiContext } from "./app.ts";
+import { ndjson } from "./ndjson.ts";
+import { answers, streams } from "./route.ts";
+
+const healthRoute = createRoute({
+  method: "get",
+  path: "/v1/health",
+  security: [],
+  responses: answers(health, "the master is up and leads its pool"),
+});
+const poolRoute = createRoute({ method: "get", path: "/v1/pool", responses: answers(poolViewSchema, "all nodes' resources as one view") });
+const explainRoute = createRoute({
+  method: "get",
+  path: "/v1/explain",
+  request: { query: z.object({ subject: z.string().describe("job/<id> or node/<name>") }) },
+  responses: answers(explanation, "why it is as it is"),
+});
+const ledgerRoute = createRoute({ method: "get", path: "/v1/ledger", responses: streams(ledgerLine, "what ran, and on what") });
+
+export function poolRoutes(api: Api, { leader }: ApiContext): void {
+  api.openapi(healthRoute, (context) => {
+    const { config } = leader();
+    return context.json({ ok: true as const, version: productVersion, environmentId: config.environment.id, pid: process.pid }, 200);
+  });
+  api.openapi(poolRoute, (context) => {
+    const { pool, config } = leader();
+    return context.json(poolView(pool, config.environment), 200);
+  });
+  api.openapi(explainRoute, (context) => context.json(explain(leader(), context.req.valid("query").subject), 200));
+  api.openapi(ledgerRoute, (context) => ndjson(context, leader().shutdown.signal, () => ledger(leader())) as never);
+}
+
+async function* ledger(leader: Leader): AsyncGenerator<LedgerLine> {
+  await leader.writer.settled();
+  const { environment } = leader.config;
+  yield { kind: "environment", name: environment.name, id: environment.id, at: leader.clock.now() };
+  for (const node of leader.pool.nodes.values()) yield { kind: "node", node: nodeView(node) };
+  for (const job of leader.pool.jobs.values()) yield { kind: "job", job: jobDetail(job) };
+}

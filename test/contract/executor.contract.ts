@@ -1,0 +1,427 @@
+/** What every executor must do, told as sentences; each implementation runs this suite. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { noResources } from "../../agent/contract/resources.ts";
+import { type TaskReport, type TaskSpec, taskIdOf } from "../../agent/contract/workload.ts";
+import { type Executor, isFinished } from "../../agent/node/executor/executor.ts";
+
+export interface ExecutorUnderTest {
+  /** A new executor object over this state directory, as a restarted agent makes one; its node is called `n1`. */
+  make(stateDir: string, options?: { bootId?: string }): Executor;
+  /** Ends what watches over an attempt on the host's side, with SIGKILL. */
+  killSupervisor(stateDir: string, taskId: string): void;
+}
+
+const waitMs = 15_000;
+
+export function executorContract(name: string, underTest: ExecutorUnderTest): void {
+  describe(`executor ${name}`, () => {
+    let stateDir: string;
+    let taskCount = 0;
+    const executors: { executor: Executor; reports: TaskReport[] }[] = [];
+
+    beforeEach(() => {
+      stateDir = mkdtempSync(join(tmpdir(), "spillway-executor-"));
+    });
+
+    afterEach(async () => {
+      const { executor } = await anExecutor();
+      for (const { taskId } of executor.list()) await executor.stop(taskId, 0, "the test is over");
+      await until("no task runs any more", () => executor.list().every(isFinished));
+      for (const { executor: used } of executors.splice(0)) used.close();
+      rmSync(stateDir, { recursive: true, force: true });
+    });
+
+    async function anExecutor(options: { bootId?: string } = {}) {
+      const made = { executor: underTest.make(stateDir, options), reports: [] as TaskReport[] };
+      executors.push(made);
+      made.executor.onReport((report) => made.reports.push(report));
+      await made.executor.readopt();
+      return made;
+    }
+
+    /** As a killed agent does: nobody watches any more. */
+    function drop(executor: Executor): void {
+      executor.close();
+    }
+
+    function aTask(command: string[], more: Partial<TaskSpec> = {}): TaskSpec {
+      const attempt = ++taskCount;
+      const taskId = taskIdOf("job", 0, attempt);
+      return { taskId, job: "job", index: 0, attempt, command, env: {}, resources: noResources, graceMs: 5000, ...more };
+    }
+
+    const shell = (script: string, more: Partial<TaskSpec> = {}) => aTask(["sh", "-c", script], more);
+
+    function reportOf(executor: Executor, taskId: string): TaskReport | undefined {
+      return executor.list().find((report) => report.taskId === taskId);
+    }
+
+    async function ended(executor: Executor, { taskId }: TaskSpec): Promise<TaskReport> {
+      await until(`${taskId} has ended`, () => {
+        const report = reportOf(executor, taskId);
+        return report !== undefined && isFinished(report);
+      });
+      return reportOf(executor, taskId) as TaskReport;
+    }
+
+    function outputOf(executor: Executor, { taskId }: TaskSpec, channel: "stdout" | "stderr" = "stdout"): string {
+      const file = executor.output(taskId)?.files[channel];
+      return file !== undefined && existsSync(file) ? readFileSync(file, "utf8") : "";
+    }
+
+    /** Runs until its script has printed that it is ready, so that its traps are set and its children there. */
+    async function startReady(executor: Executor, spec: TaskSpec): Promise<string[]> {
+      await executor.start(spec);
+      await until(`${spec.taskId} is ready`, () => outputOf(executor, spec).includes("ready"));
+      return outputOf(executor, spec).trim().split(/\s+/);
+    }
+
+    describe("exit codes", () => {
+      test("a command that exits with 0 has succeeded, and the report tells when it started and ended", async () => {
+        const { executor, reports } = await anExecutor();
+        const before = Date.now();
+        const task = shell("exit 0");
+        await executor.start(task);
+        const report = await ended(executor, task);
+        expect(report).toMatchObject({ state: "succeeded", exitCode: 0, reason: "exited with 0" });
+        // Files' times come from the kernel's coarse clock, which is some ms behind.
+        expect(report.startedAt).toBeGreaterThanOrEqual(before - 20);
+        expect(report.finishedAt).toBeGreaterThanOrEqual((report.startedAt as number) - 20);
+        expect(reports.map(({ state }) => state)).toEqual(["running", "succeeded"]);
+      });
+
+      test("any other exit code is a failure with that code", async () => {
+        const { executor } = await anExecutor();
+        const task = shell("exit 3");
+        await executor.start(task);
+        expect(await ended(executor, task)).toMatchObject({ state: "failed", exitCode: 3, reason: "exited with 3" });
+      });
+
+      test("a command ended by a signal has 128 + its number, and the reason names the signal", async () => {
+        const { executor } = await anExecutor();
+        const task = shell("kill -9 $$");
+        await executor.start(task);
+        expect(await ended(executor, task)).toMatchObject({ state: "failed", exitCode: 137, reason: "killed by signal 9" });
+      });
+
+      test("a command that does not exist fails with 127 and says so", async () => {
+        const { executor } = await anExecutor();
+        const task = aTask(["no-such-command", "x"]);
+        await executor.start(task);
+        const report = await ended(executor, task);
+        expect(report).toMatchObject({ state: "failed", exitCode: 127, reason: 'there is no command "no-such-command" on this node' });
+      });
+
+      test("a command's own 127 is told as an exit code", async () => {
+        const { executor } = await anExecutor();
+        const task = shell("exit 127");
+        await executor.start(task);
+        expect(await ended(executor, task)).toMatchObject({ state: "failed", exitCode: 127, reason: "exited with 127" });
+      });
+
+      test("a command named like a builtin of the shell is the program of that name", async () => {
+        const { executor } = await anExecutor();
+        const task = aTask(["exit", "3"]);
+        await executor.start(task);
+        expect(await ended(executor, task)).toMatchObject({ exitCode: 127, reason: 'there is no command "exit" on this node' });
+      });
+
+      test("an id that is not a task's is refused before it becomes the name of anything", async () => {
+        const { executor } = await anExecutor();
+        await expect(executor.start(aTask(["true"], { taskId: "../../escape" }))).rejects.toThrow("is not the id of a task");
+        expect(executor.list()).toEqual([]);
+      });
+    });
+
+    describe("what a task gets", () => {
+      test("its output is kept, channel by channel, byte by byte", async () => {
+        const { executor } = await anExecutor();
+        const task = shell("printf 'out \\303\\274'; printf err >&2");
+        await executor.start(task);
+        await ended(executor, task);
+        expect(outputOf(executor, task)).toBe("out ü");
+        expect(outputOf(executor, task, "stderr")).toBe("err");
+      });
+
+      test("arguments arrive as they are: spaces, quotes, stars, nothing at all", async () => {
+        const { executor } = await anExecutor();
+        const task = aTask(["printf", "[%s]", "a b", "", "it's", '"$HOME"', "*"]);
+        await executor.start(task);
+        await ended(executor, task);
+        expect(outputOf(executor, task)).toBe('[a b][][it\'s]["$HOME"][*]');
+      });
+
+      test("it runs in a work directory of its own, which is its home", async () => {
+        const { executor } = await anExecutor();
+        const task = shell("pwd; echo $HOME; echo x >file");
+        await executor.start(task);
+        await ended(executor, task);
+        const [cwd, home] = outputOf(executor, task).trim().split("\n");
+        expect(cwd).toBe(home);
+        expect(cwd).toContain(task.taskId);
+      });
+
+      test("its environment is a clean base, what the job asks for, and who it is; nothing of the agent's", async () => {
+        process.env.SPILLWAY_CRASH_MARKER = "/nowhere";
+        process.env.SOME_SECRET_OF_THE_AGENT = "s3cret";
+        try {
+          const { executor } = await anExecutor();
+          const task = aTask(["env"], { env: { GREETING: "hi there", SPILLWAY_NODE: "not me" } });
+          await executor.start(task);
+          await ended(executor, task);
+          const lines = outputOf(executor, task).trim().split("\n");
+          expect(lines).toEqual(expect.arrayContaining(["GREETING=hi there", "SPILLWAY_JOB=job", "SPILLWAY_INDEX=0", "SPILLWAY_NODE=n1"]));
+          expect(lines).toContain(`SPILLWAY_TASK_ID=${task.taskId}`);
+          expect(lines).toContain(`SPILLWAY_ATTEMPT=${task.attempt}`);
+          const allowed = /^(PATH|HOME|LANG|PWD|OLDPWD|SHLVL|_|GREETING|SPILLWAY_(JOB|INDEX|ATTEMPT|TASK_ID|NODE))=/;
+          expect(lines.filter((line) => !allowed.test(line))).toEqual([]);
+        } finally {
+          delete process.env.SPILLWAY_CRASH_MARKER;
+          delete process.env.SOME_SECRET_OF_THE_AGENT;
+        }
+      });
+
+      test("a job may set a PATH that holds nothing but its own commands", async () => {
+        const { executor } = await anExecutor();
+        const task = aTask(["/bin/sh", "-c", "echo $PATH"], { env: { PATH: "/nowhere" } });
+        await executor.start(task);
+        expect(await ended(executor, task)).toMatchObject({ state: "succeeded" });
+        expect(outputOf(executor, task)).toBe("/nowhere\n");
+      });
+
+      test("its standard input is empty", async () => {
+        const { executor } = await anExecutor();
+        const task = aTask(["cat"]);
+        await executor.start(task);
+        expect(await ended(executor, task)).toMatchObject({ state: "succeeded" });
+      });
+    });
+
+    describe("stopping", () => {
+      test("a stop is TERM, and the command has its grace to end by itself", async () => {
+        const { executor, reports } = await anExecutor();
+        const task = shell("trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.05; done");
+        await startReady(executor, task);
+        await executor.stop(task.taskId, 10_000, "cancelled by a test");
+        const report = await ended(executor, task);
+        expect(report).toMatchObject({ state: "cancelled", exitCode: 7, reason: "stopped: cancelled by a test" });
+        expect(outputOf(executor, task)).toContain("bye");
+        expect(reports.map(({ state }) => state)).toEqual(["running", "stopping", "cancelled"]);
+      });
+
+      test("a command that ignores TERM gets KILL when its grace is over", async () => {
+        const { executor } = await anExecutor();
+        const task = shell("trap '' TERM; echo ready; while :; do sleep 0.05; done");
+        await startReady(executor, task);
+        const before = Date.now();
+        await executor.stop(task.taskId, 300, "enough");
+        const report = await ended(executor, task);
+        expect(report).toMatchObject({ state: "cancelled", exitCode: 137, reason: "stopped: enough" });
+        expect(Date.now() - before).toBeGreaterThanOrEqual(290);
+      });
+
+      test("the whole tree of its children ends with it", async () => {
+        const { executor } = await anExecutor();
+        const task = shell(
+          "trap '' TERM; (trap '' TERM; sleep 300) & echo $!; (sleep 300 & echo $!; wait) & sleep 0.2; echo $! $$ ready; wait",
+        );
+        const pids = (await startReady(executor, task)).filter((word) => word !== "ready").map(Number);
+        expect(pids.length).toBe(4);
+        await executor.stop(task.taskId, 100, "enough");
+        await ended(executor, task);
+        await until("every process of the task is gone", () => pids.every((pid) => !isAlive(pid)));
+      });
+
+      test("what a command leaves in the background ends with the command", async () => {
+        const { executor } = await anExecutor();
+        const task = shell("sleep 300 & echo $!");
+        await executor.start(task);
+        expect(await ended(executor, task)).toMatchObject({ state: "succeeded" });
+        const pid = Number(outputOf(executor, task).trim());
+        await until("the background process is gone", () => !isAlive(pid));
+      });
+
+      test("a second stop with less grace shortens the first", async () => {
+        const { executor } = await anExecutor();
+        const task = shell("trap '' TERM; echo ready; while :; do sleep 0.05; done");
+        await startReady(executor, task);
+        await executor.stop(task.taskId, 600_000, "please");
+        await executor.stop(task.taskId, 0, "at once");
+        expect(await ended(executor, task)).toMatchObject({ state: "cancelled", reason: "stopped: please" });
+      });
+
+      test("a task that runs longer than its timeout is stopped and has failed", async () => {
+        const { executor } = await anExecutor();
+        const task = aTask(["sleep", "300"], { timeoutMs: 200 });
+        await executor.start(task);
+        expect(await ended(executor, task)).toMatchObject({ state: "failed", reason: "stopped: it ran longer than its timeout of 200 ms" });
+      });
+
+      test("a stop that comes right behind the start still ends it", async () => {
+        const { executor } = await anExecutor();
+        const task = aTask(["sleep", "300"]);
+        const started = executor.start(task);
+        await executor.stop(task.taskId, 500, "changed my mind");
+        await started;
+        expect(await ended(executor, task)).toMatchObject({ state: "cancelled" });
+      });
+
+      test("a stop of a task that has ended reports its end again, one of an unknown task reports it as lost", async () => {
+        const { executor, reports } = await anExecutor();
+        const task = aTask(["true"]);
+        await executor.start(task);
+        await ended(executor, task);
+        await executor.stop(task.taskId, 0, "too late");
+        expect(reports.at(-1)).toMatchObject({ taskId: task.taskId, state: "succeeded" });
+        await executor.stop("job.0.999", 0, "never seen");
+        expect(reports.at(-1)).toMatchObject({ taskId: "job.0.999", state: "lost" });
+      });
+    });
+
+    describe("once and only once", () => {
+      test("a second start of the same attempt only reports", async () => {
+        const { executor, reports } = await anExecutor();
+        const task = shell("echo ran");
+        await executor.start(task);
+        await executor.start(task);
+        await ended(executor, task);
+        await executor.start(task);
+        expect(reports.at(-1)).toMatchObject({ state: "succeeded" });
+        expect(outputOf(executor, task)).toBe("ran\n");
+      });
+
+      test("two agents that start the same attempt at the same moment run its command once", async () => {
+        const [one, other] = [await anExecutor(), await anExecutor()];
+        const task = shell("echo ran; sleep 0.3");
+        await Promise.all([one.executor.start(task), other.executor.start(task)]);
+        expect(await ended(one.executor, task)).toMatchObject({ state: "succeeded" });
+        expect(await ended(other.executor, task)).toMatchObject({ state: "succeeded" });
+        expect(outputOf(one.executor, task)).toBe("ran\n");
+      });
+
+      test("a recorded attempt is not reported any more, but its output is still there, after a restart too", async () => {
+        const { executor } = await anExecutor();
+        const task = shell("echo kept");
+        await executor.start(task);
+        await ended(executor, task);
+        await executor.recorded(task.taskId);
+        expect(executor.list()).toEqual([]);
+        drop(executor);
+        const { executor: restarted } = await anExecutor();
+        expect(restarted.list()).toEqual([]);
+        expect(outputOf(restarted, task)).toBe("kept\n");
+        expect(restarted.output(task.taskId)?.finished()).toBe(true);
+      });
+    });
+
+    describe("taking over", () => {
+      test("a restarted agent finds a running task and tells its end", async () => {
+        const { executor } = await anExecutor();
+        const go = join(stateDir, "go");
+        const task = shell(`echo ready; until [ -e ${go} ]; do sleep 0.02; done; exit 5`);
+        await startReady(executor, task);
+        drop(executor);
+        const restarted = await anExecutor();
+        expect(reportOf(restarted.executor, task.taskId)).toMatchObject({ state: "running" });
+        writeFileSync(go, "");
+        expect(await ended(restarted.executor, task)).toMatchObject({ state: "failed", exitCode: 5 });
+      });
+
+      test("a result that came while nobody watched is told by the next agent", async () => {
+        const { executor } = await anExecutor();
+        const done = join(stateDir, "done");
+        const task = shell(`echo ready; sleep 0.1; echo done >${done}; exit 4`);
+        await startReady(executor, task);
+        drop(executor);
+        await until("the command has ended", () => existsSync(done));
+        const restarted = await anExecutor();
+        expect(await ended(restarted.executor, task)).toMatchObject({ state: "failed", exitCode: 4, reason: "exited with 4" });
+      });
+
+      test("a stop goes on under the next agent, with what was left of its grace", async () => {
+        const { executor } = await anExecutor();
+        const task = shell("trap '' TERM; echo ready; while :; do sleep 0.05; done");
+        await startReady(executor, task);
+        await executor.stop(task.taskId, 700, "going on");
+        drop(executor);
+        const restarted = await anExecutor();
+        expect(reportOf(restarted.executor, task.taskId)).toMatchObject({ state: "stopping" });
+        expect(await ended(restarted.executor, task)).toMatchObject({ state: "cancelled", reason: "stopped: going on" });
+      });
+
+      test("a task taken over can be stopped", async () => {
+        const { executor } = await anExecutor();
+        const task = shell("echo ready; sleep 300");
+        await startReady(executor, task);
+        drop(executor);
+        const restarted = await anExecutor();
+        await restarted.executor.stop(task.taskId, 5000, "by the next agent");
+        expect(await ended(restarted.executor, task)).toMatchObject({ state: "cancelled", exitCode: 143 });
+      });
+
+      test("a timeout counts from the start, whoever watches", async () => {
+        const { executor } = await anExecutor();
+        const task = shell("echo ready; sleep 300", { timeoutMs: 600 });
+        await startReady(executor, task);
+        drop(executor);
+        const restarted = await anExecutor();
+        expect(await ended(restarted.executor, task)).toMatchObject({ state: "failed" });
+      });
+
+      test("a task whose supervisor was killed is lost, and nothing of it goes on running", async () => {
+        const { executor } = await anExecutor();
+        const task = shell("sleep 300 & echo $! $$ ready; wait");
+        const pids = (await startReady(executor, task)).filter((word) => word !== "ready").map(Number);
+        underTest.killSupervisor(stateDir, task.taskId);
+        expect(await ended(executor, task)).toMatchObject({ state: "lost", reason: "its processes vanished" });
+        await until("every process of the task is gone", () => pids.every((pid) => !isAlive(pid)));
+      });
+
+      test("a task that vanished while nobody watched is lost, and stays lost", async () => {
+        const { executor } = await anExecutor();
+        const task = shell("echo ready; sleep 300");
+        await startReady(executor, task);
+        drop(executor);
+        underTest.killSupervisor(stateDir, task.taskId);
+        const restarted = await anExecutor();
+        const report = await ended(restarted.executor, task);
+        expect(report).toMatchObject({ state: "lost", reason: "its processes vanished" });
+        drop(restarted.executor);
+        const again = await anExecutor();
+        expect(reportOf(again.executor, task.taskId)).toEqual(report);
+      });
+
+      test("after a reboot of the host a task that ran is lost, and the reason is the reboot", async () => {
+        const { executor } = await anExecutor({ bootId: "before" });
+        const task = shell("echo ready; sleep 300");
+        await startReady(executor, task);
+        drop(executor);
+        underTest.killSupervisor(stateDir, task.taskId);
+        const restarted = await anExecutor({ bootId: "after" });
+        expect(await ended(restarted.executor, task)).toMatchObject({ state: "lost", reason: "the host was rebooted" });
+      });
+    });
+  });
+}
+
+export async function until(what: string, condition: () => boolean): Promise<void> {
+  const deadline = Date.now() + waitMs;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(`waited ${waitMs / 1000} s in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** A zombie that its parent has not collected yet is dead. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  const stat = existsSync(`/proc/${pid}/stat`) ? readFileSync(`/proc/${pid}/stat`, "utf8") : "";
+  return stat === "" || stat.split(") ").at(-1)?.[0] !== "Z";
+}

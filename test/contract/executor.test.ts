@@ -1,0 +1,16 @@
+/** The executors there are, each held to the contract. */
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { processExecutor } from "../../agent/node/executor/process.ts";
+import { createLog } from "../../agent/node/log.ts";
+import { executorContract } from "./executor.contract.ts";
+
+const taskSupervisor = resolve(import.meta.dirname, "../../agent/bundle/task-supervisor.sh");
+
+executorContract("process", {
+  make: (stateDir, { bootId = "boot" } = {}) =>
+    processExecutor({ stateDir, node: "n1", taskSupervisor, bootId, log: createLog("node/n1", () => undefined), pollMs: 100 }),
+  killSupervisor: (stateDir, taskId) => {
+    process.kill(Number(readFileSync(join(stateDir, "tasks", taskId, "started", "pid"), "utf8")), "SIGKILL");
+  },
+});
