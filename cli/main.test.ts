@@ -195,7 +195,7 @@ describe("pool and explain", () => {
     master.answer(({ path, query }, response) => {
       if (path === "/v1/nodes") return { nodes: [] };
       if (path === "/v1/jobs/train") return aJob({ id: "train", state: "pending" });
-      if (path.startsWith("/v1/jobs/")) return sendError(response, 404, "no-such-job", "no");
+      if (path.startsWith("/v1/jobs/")) return sendError(response, 404, "not-found", "no");
       return { subject: query.get("subject"), summary: "it waits", rejected: [{ reason: "too little memory", nodes: ["m1"] }], events: [] };
     });
     const found = await run("explain", "train");

@@ -18,8 +18,12 @@ export function isPassing(error: unknown): boolean {
 export interface PatienceOptions {
   readonly forMs?: number;
   readonly signal?: AbortSignal | undefined;
+  /** Told once that the master is away and once that it is back, however many calls wait at the same time. */
   readonly tell?: (line: string) => void;
 }
+
+/** How many calls wait, by who is told. */
+const waitingCalls = new WeakMap<(line: string) => void, number>();
 
 /**
  * Runs `act` until it returns; a fault that passes is waited for, up to `forMs` after the last sign of life
@@ -32,7 +36,7 @@ export async function patiently<T>(
   let failingSince: number | undefined;
   let pauseMs = firstPauseMs;
   const progress = (): void => {
-    if (failingSince !== undefined) tell("The master answers again.");
+    if (failingSince !== undefined && countWaiting(tell, -1) === 0) tell("The master answers again.");
     failingSince = undefined;
     pauseMs = firstPauseMs;
   };
@@ -42,13 +46,23 @@ export async function patiently<T>(
       progress();
       return result;
     } catch (error) {
-      if (!isPassing(error) || signal?.aborted) throw error;
       const now = performance.now();
-      if (failingSince === undefined) tell(`${describeError(error).split("\n")[0]}; trying again for up to ${Math.round(forMs / 1000)} s`);
+      if (!isPassing(error) || signal?.aborted || now - (failingSince ?? now) > forMs) {
+        if (failingSince !== undefined) countWaiting(tell, -1);
+        throw error;
+      }
+      if (failingSince === undefined && countWaiting(tell, 1) === 1) {
+        tell(`${describeError(error).split("\n")[0]}; trying again for up to ${Math.round(forMs / 1000)} s`);
+      }
       failingSince ??= now;
-      if (now - failingSince > forMs) throw error;
     }
     await sleep(pauseMs, undefined, signal === undefined ? {} : { signal }).catch(() => {});
     pauseMs = Math.min(longestPauseMs, pauseMs * 2);
   }
+}
+
+function countWaiting(tell: (line: string) => void, change: 1 | -1): number {
+  const count = (waitingCalls.get(tell) ?? 0) + change;
+  waitingCalls.set(tell, count);
+  return count;
 }

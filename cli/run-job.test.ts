@@ -79,7 +79,7 @@ describe("following a job", () => {
 
   test("a log that broke off goes on where it was, without a byte twice", async () => {
     const done = aJob({ state: "succeeded", indexes: [index("succeeded", [ran({})])] });
-    const { out, told } = await follow({
+    const { out } = await follow({
       states: [done],
       logs: {
         1: [
@@ -89,7 +89,22 @@ describe("following a job", () => {
       },
     });
     expect(out).toEqual({ stdout: "one\ntwo\n", stderr: "e1e2" });
-    expect(told[0]).toContain("trying again");
+  });
+
+  test("a log that a stopping master ended before the task did is opened again", async () => {
+    const away = new SpillwayError("the master can't be reached", { code: "master-unreachable" });
+    const running = aJob({ state: "running", indexes: [index("active", [ran({ state: "running" })])] });
+    const done = aJob({ state: "succeeded", indexes: [index("succeeded", [ran({})])] });
+    const { out } = await follow({
+      states: [running, away, done],
+      logs: {
+        1: [
+          [line("stdout", "first "), end],
+          [line("stdout", "first second\n"), end],
+        ],
+      },
+    });
+    expect(out.stdout).toBe("first second\n");
   });
 
   test("a retried attempt is announced with its reason, and the next one's output follows", async () => {

@@ -1,7 +1,7 @@
 /** Follows a submitted job to its end: says what it waits for, copies its tasks' output, and finds its exit code. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "../agent/contract/client.ts";
-import { describeError } from "../agent/contract/errors.ts";
+import { describeError, SpillwayError } from "../agent/contract/errors.ts";
 import type { Attempt, JobDetail, JobIndex } from "../agent/contract/workload.ts";
 import { copyLog, type LogSinks, prefixedSinks } from "./log-copy.ts";
 import { countOf, plain } from "./output.ts";
@@ -17,31 +17,74 @@ export interface FollowOptions {
   readonly status: (text: string) => void;
   /** Ends the following; the job goes on. */
   readonly signal: AbortSignal;
+  /** Only this index, from its newest attempt on; or only this attempt of it. */
+  readonly only?: { readonly index: number; readonly attempt?: number };
 }
 
 /** The job's last state, or undefined when the following was ended by the signal. */
 export async function followJob(options: FollowOptions): Promise<JobDetail | undefined> {
-  const { client, job, signal } = options;
+  const { client, job, signal, only } = options;
   const followers = logFollowers(options);
   const startedAt = performance.now();
-  const teller = attemptTeller(options);
-  let detail: JobDetail | undefined;
-  while (!signal.aborted) {
-    detail = await patiently(() => client.job(job), { signal, tell: options.tell }).catch((error: unknown) => {
-      if (signal.aborted) return undefined;
-      throw error;
-    });
+  const tellAttempt = attemptTeller(options);
+  let fromAttempt = only?.attempt;
+  for (;;) {
+    const detail = await untilAborted(
+      patiently(() => client.job(job), { signal, tell: options.tell }),
+      signal,
+    );
     if (detail === undefined) break;
-    for (const index of detail.indexes) {
-      for (const attempt of index.attempts) followers.add(detail, index, attempt);
-      teller(detail, index);
+    const indexes = only === undefined ? detail.indexes : [indexOf(detail, only)];
+    if (only !== undefined) fromAttempt ??= indexes[0]?.attempts.at(-1)?.attempt;
+    for (const index of indexes) {
+      const wanted = index.attempts.filter(
+        (one) => only?.attempt === one.attempt || (only?.attempt === undefined && one.attempt >= (fromAttempt ?? 1)),
+      );
+      for (const attempt of wanted) followers.add(detail, index, attempt);
+      tellAttempt(detail, index);
     }
-    if (isFinal(detail)) break;
-    if (performance.now() - startedAt > waitIsWorthALineMs) tellWaiting(detail, options);
-    await sleep(pollIntervalMs(detail, performance.now() - startedAt), undefined, { signal }).catch(() => {});
+    if (isOver(detail, only)) {
+      await untilAborted(followers.drained(), signal);
+      return signal.aborted ? undefined : detail;
+    }
+    const elapsedMs = performance.now() - startedAt;
+    if (elapsedMs > waitIsWorthALineMs) tellWaiting(detail, indexes, options);
+    await sleep(pollIntervalMs(detail, elapsedMs), undefined, { signal }).catch(() => {});
   }
-  await followers.drained();
-  return signal.aborted ? undefined : detail;
+  return undefined;
+}
+
+function isOver(detail: JobDetail, only: FollowOptions["only"]): boolean {
+  if (only === undefined) return isFinal(detail);
+  const index = indexOf(detail, only);
+  const attempt = index.attempts.find((one) => one.attempt === only.attempt);
+  return attempt === undefined ? index.state !== "pending" && index.state !== "active" : ended.has(attempt.state);
+}
+
+function indexOf(detail: JobDetail, { index, attempt }: NonNullable<FollowOptions["only"]>): JobIndex {
+  const found = detail.indexes.find((one) => one.index === index);
+  const hint = `\`spillway jobs show ${detail.id}\` lists them.`;
+  if (found === undefined) throw new SpillwayError(`job ${detail.id} has no index ${index}`, { code: "not-found", hint });
+  if (attempt !== undefined && !found.attempts.some((one) => one.attempt === attempt)) {
+    throw new SpillwayError(`index ${index} of job ${detail.id} has no attempt ${attempt}`, { code: "not-found", hint });
+  }
+  return found;
+}
+
+/** The promise's value, or undefined as soon as the signal comes; what it would still throw is of no interest then. */
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  const aborted = Promise.withResolvers<undefined>();
+  const onAbort = (): void => aborted.resolve(undefined);
+  signal.addEventListener("abort", onAbort);
+  if (signal.aborted) onAbort();
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
 }
 
 /**
@@ -70,19 +113,19 @@ function pollIntervalMs(detail: JobDetail, elapsedMs: number): number {
   return Math.max(base, Math.min(5000, detail.indexes.length * 2));
 }
 
-function tellWaiting(detail: JobDetail, { status }: FollowOptions): void {
-  if (detail.spec.count > 1) {
+function tellWaiting(detail: JobDetail, indexes: readonly JobIndex[], { status, only }: FollowOptions): void {
+  if (detail.spec.count > 1 && only === undefined) {
     const count = (state: JobIndex["state"]): number => detail.counts[state] ?? 0;
     status(
-      `${detail.id}: ${count("succeeded")} of ${detail.spec.count} done, ${count("active")} running, ${count("pending")} pending${pendingReason(detail)}`,
+      `${detail.id}: ${count("succeeded")} of ${detail.spec.count} done, ${count("active")} running, ${count("pending")} pending${pendingReason(indexes)}`,
     );
-  } else if (detail.indexes[0]?.state === "pending") {
-    status(`${detail.id} is pending${pendingReason(detail)}`);
+  } else if (indexes[0]?.state === "pending") {
+    status(`${detail.id} is pending${pendingReason(indexes)}`);
   }
 }
 
-function pendingReason(detail: JobDetail): string {
-  const reason = detail.indexes.find((index) => index.state === "pending" && index.pendingReason !== undefined)?.pendingReason;
+function pendingReason(indexes: readonly JobIndex[]): string {
+  const reason = indexes.find((index) => index.state === "pending" && index.pendingReason !== undefined)?.pendingReason;
   return reason === undefined ? "" : `: ${plain(reason)}`;
 }
 
@@ -124,20 +167,48 @@ function logFollowers(options: FollowOptions) {
 
   async function follow(detail: JobDetail, index: number, attempt: number): Promise<void> {
     await takeSlot();
-    const prefixed = detail.spec.count > 1 ? prefixedSinks(`${index}: `, options.sinks) : undefined;
+    const isArray = detail.spec.count > 1 && options.only === undefined;
+    const prefixed = isArray ? prefixedSinks(`${index}: `, options.sinks) : undefined;
     const copy = copyLog(prefixed ?? options.sinks);
     try {
-      await patiently((progress) => copy.run(client.logs(job, { index, attempt, follow: true, signal }), progress), {
-        signal,
-        tell,
-        forMs: logPatienceMs,
-      });
+      await copyToEnd(() => copy.run(client.logs(job, { index, attempt, follow: true, signal })), index, attempt);
     } catch (error) {
       if (!signal.aborted)
-        tell(`the output of attempt ${attempt}${detail.spec.count > 1 ? ` of index ${index}` : ""} can't be followed: ${faultText(error)}`);
+        tell(`the output of attempt ${attempt}${isArray ? ` of index ${index}` : ""} can't be read to its end: ${faultText(error)}`);
     } finally {
       await prefixed?.flush();
       giveSlot();
+    }
+  }
+
+  /**
+   * A log is complete when it ends after its attempt did. One that ends before, or just when the master goes away, was
+   * cut off: it is opened again, and goes on where it was.
+   */
+  async function copyToEnd(copy: () => Promise<void>, index: number, attempt: number): Promise<void> {
+    let failingSince: number | undefined;
+    while (!signal.aborted) {
+      const fault = await copy().then(
+        () => undefined,
+        (error: unknown) => error ?? new Error("unknown"),
+      );
+      failingSince = fault === undefined ? undefined : (failingSince ?? performance.now());
+      let isCut = fault !== undefined;
+      const detail = await patiently(
+        () =>
+          client.job(job).catch((error: unknown) => {
+            isCut = true;
+            throw error;
+          }),
+        // the job's own following tells it
+        { signal, tell: () => {} },
+      );
+      const now = attemptIn(detail, index, attempt);
+      if (!isCut && now !== undefined && ended.has(now.state)) return;
+      const isHopeless =
+        now === undefined || now.state === "lost" || performance.now() - (failingSince ?? Number.POSITIVE_INFINITY) > logPatienceMs;
+      if (fault !== undefined && isHopeless) throw fault;
+      await sleep(reopenPauseMs, undefined, { signal }).catch(() => {});
     }
   }
 
@@ -159,8 +230,13 @@ function logFollowers(options: FollowOptions) {
   };
 }
 
-/** A node may be away longer than the master; then its output is given up and the job still followed. */
+/** A node may be away for long; then its output is given up, and the job still followed. */
 const logPatienceMs = 20_000;
+const reopenPauseMs = 250;
+
+function attemptIn(detail: JobDetail, index: number, attempt: number): Attempt | undefined {
+  return detail.indexes.find((one) => one.index === index)?.attempts.find((one) => one.attempt === attempt);
+}
 
 function faultText(error: unknown): string {
   const text = describeError(error).split("\n")[0] ?? "";

@@ -10,6 +10,7 @@ if [ $# -lt 3 ] || [ "$2" != -- ]; then
 fi
 state=$1
 shift 2
+mark="SPILLWAY_ROLE_STATE=$state" # in the role's environment: by it a role is known again, whatever its command line
 
 say() { # LEVEL MESSAGE: a line like the roles' own
   printf '{"time":"%s","level":"%s","who":"supervise","message":"%s"}\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" "$2" >&2
@@ -19,9 +20,23 @@ command_of() { # PID: its command line, words joined by spaces
   if [ -r "/proc/$1/cmdline" ]; then tr '\0' ' ' <"/proc/$1/cmdline"; else ps -ww -o command= -p "$1"; fi 2>/dev/null
 }
 
-runs() { # PID TEXT: is it alive, and is TEXT in its command line? A pid alone may belong to somebody else by now.
-  [ -n "$1" ] && [ -n "$2" ] && kill -0 "$1" 2>/dev/null || return 1
-  case "$(command_of "$1") " in *"$2 "*) return 0 ;; *) return 1 ;; esac
+alive() { # PID
+  [ -n "$1" ] && kill -0 "$1" 2>/dev/null
+}
+
+# A pid alone may belong to somebody else by now, or be dead and not yet collected, so each is asked for more.
+is_supervisor() { # PID: does its command line name this directory?
+  alive "$1" || return 1
+  case "$(command_of "$1") " in *"$state "*) return 0 ;; *) return 1 ;; esac
+}
+
+is_role() { # PID: does its environment hold the mark?
+  alive "$1" || return 1
+  if [ -r "/proc/$1/environ" ]; then
+    tr '\0' '\n' <"/proc/$1/environ" | grep -qxF "$mark"
+  else
+    ps -wwE -o command= -p "$1" | grep -qF " $mark"
+  fi
 }
 
 content() { # FILE: its first line, or nothing
@@ -32,34 +47,38 @@ content() { # FILE: its first line, or nothing
 
 end_former_child() { # a supervisor that was killed left it behind
   former=$(content "$state/role.pid")
-  runs "$former" "$(content "$state/role.command")" || return 0
+  is_role "$former" || return 0
   say warn "ending process $former, which a former supervisor left behind"
   kill -TERM "$former" 2>/dev/null
   tries=50
-  while [ "$tries" -gt 0 ] && kill -0 "$former" 2>/dev/null; do
+  while [ "$tries" -gt 0 ] && is_role "$former"; do
     sleep 0.1
     tries=$((tries - 1))
   done
-  kill -KILL "$former" 2>/dev/null
-  return 0
+  if is_role "$former"; then kill -KILL "$former"; fi
 }
 
 finish() {
-  [ "$(content "$state/supervisor.pid")" = "$$" ] && rm -f "$state/supervisor.pid" "$state/role.pid" "$state/role.command"
+  [ "$(content "$state/supervisor.pid")" = "$$" ] && rm -f "$state/supervisor.pid" "$state/role.pid"
   exit 0
 }
 
 mkdir -p "$state" || exit 1
 # A hard link is made by one process only, so of two supervisors started at the same moment one wins.
 echo "$$" >"$state/supervisor.pid.$$" || exit 1
+tries=5
 until ln "$state/supervisor.pid.$$" "$state/supervisor.pid" 2>/dev/null; do
   holder=$(content "$state/supervisor.pid")
-  if runs "$holder" "$state"; then
+  if is_supervisor "$holder"; then
     rm -f "$state/supervisor.pid.$$"
     echo "already running (process $holder)"
     exit 0
   fi
-  rm -f "$state/supervisor.pid" || exit 1
+  tries=$((tries - 1))
+  if [ "$tries" -eq 0 ] || ! rm -f "$state/supervisor.pid"; then
+    say error "can't make $state/supervisor.pid"
+    exit 1
+  fi
 done
 rm -f "$state/supervisor.pid.$$"
 
@@ -73,15 +92,15 @@ delay=0.2
 # The pid file is looked at each time round: without it (removed, or taken over) there is nothing to supervise here.
 while [ -z "$stopping" ] && [ "$(content "$state/supervisor.pid")" = "$$" ]; do
   since=$(date +%s)
-  echo "$*" >"$state/role.command"
   # The child writes its own pid before it becomes the role, so that none can run unknown.
-  sh -c 'echo "$$" >"$0"; exec "$@"' "$state/role.pid" "$@" &
+  # shellcheck disable=SC2016 # the child's own $$
+  env "$mark" sh -c 'echo "$$" >"$0"; exec "$@"' "$state/role.pid" "$@" &
   child=$!
   [ -z "$stopping" ] || kill -TERM "$child" 2>/dev/null # it came before `child` was set
   wait "$child"
   code=$?
   # A trapped signal ends `wait` early; the child is over only when it can't be signalled any more.
-  while [ -n "$stopping" ] && kill -0 "$child" 2>/dev/null; do
+  while [ -n "$stopping" ] && alive "$child"; do
     wait "$child"
     [ $? -ne 127 ] || break
   done

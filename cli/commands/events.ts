@@ -28,7 +28,7 @@ export function registerEvents(program: Command): void {
       const query = {
         ...(options.subject === undefined ? {} : { subject: options.subject }),
         ...(options.after === undefined ? {} : { after: readOption("--after", options.after, wholeNumber(0, Number.MAX_SAFE_INTEGER)) }),
-        ...(options.limit === undefined ? {} : { limit: readOption("--limit", options.limit, wholeNumber(1, 10_000)) }),
+        ...(options.limit === undefined ? {} : { limit: readOption("--limit", options.limit, wholeNumber(1, 1000)) }),
       };
       if (!options.follow) {
         const list = await client.events(query);
@@ -57,5 +57,5 @@ export function registerEvents(program: Command): void {
 /** `41  10:02:11  task-placed  job/train-41  on m2: …` */
 export function eventLine(event: PoolEvent): string {
   const time = new Date(event.at).toTimeString().slice(0, 8);
-  return `${paint("dim", `${String(event.seq).padStart(5)}  ${time}`)}  ${event.kind.padEnd(14)}  ${event.subject}  ${plain(event.message)}`;
+  return `${paint("dim", `${String(event.seq).padStart(5)}  ${time}`)}  ${event.kind.padEnd(17)}  ${event.subject}  ${plain(event.message)}`;
 }

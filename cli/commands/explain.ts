@@ -32,7 +32,7 @@ export async function fullSubject(client: Pick<Client, "job" | "nodes">, subject
   const isJob = await client.job(name).then(
     () => true,
     (error: unknown) => {
-      if (error instanceof SpillwayError && /not-found|no-such|unknown/.test(error.code)) return false;
+      if (error instanceof SpillwayError && error.code === "not-found") return false;
       throw error;
     },
   );

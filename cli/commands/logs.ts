@@ -3,8 +3,10 @@ import type { Command } from "commander";
 import { parseTaskId } from "../../agent/contract/workload.ts";
 import { readOption, usageError, wholeNumber, withEnvironment, withExamples } from "../command-options.ts";
 import { openEnvironment } from "../environment-context.ts";
-import { copyLog } from "../log-copy.ts";
+import { copyLog, ownStreams } from "../log-copy.ts";
+import { say, status } from "../output.ts";
 import { patiently } from "../patience.ts";
+import { followJob } from "../run-job.ts";
 
 interface LogsOptions {
   readonly index?: string;
@@ -19,12 +21,17 @@ export function registerLogs(program: Command): void {
     .argument("<job>", "the job's name, or a task's id (train-41.0.2: job, index, attempt)")
     .option("--index <index>", "which index of an array (default 0)")
     .option("--attempt <attempt>", "which attempt (default: the latest)")
-    .option("-f, --follow", "stay until the task ends")
+    .option("-f, --follow", "stay until the task ends; a retry is announced and followed")
     .action(async (job: string, options: LogsOptions) => {
       const target = targetOf(job, options);
       const { client } = openEnvironment(command);
+      if (options.follow) {
+        const only = { index: 0, ...target.query };
+        await followJob({ client, job: target.job, only, sinks: ownStreams(), tell: say, status, signal: new AbortController().signal });
+        return;
+      }
       const copy = copyLog();
-      await patiently((progress) => copy.run(client.logs(target.job, { ...target.query, follow: options.follow === true }), progress));
+      await patiently((progress) => copy.run(client.logs(target.job, target.query), progress));
     });
   withExamples(withEnvironment(command), [
     "spillway logs train-41 --follow",

@@ -31,6 +31,7 @@ export async function submitTrace({
   const startedAt = performance.now();
   let submitted = 0;
   let created = 0;
+  status(`submitting ${countOf(jobs.length, "job")}`);
   await inParallel(jobs, signal, async (job) => {
     const waitMs = startedAt + job.arrival * arrivalSpanMs - performance.now();
     if (waitMs > 0) await sleep(waitMs, undefined, { signal }).catch(() => {});

@@ -27,8 +27,8 @@ const engine = process.ppid;
 setInterval(() => {
   if (process.ppid !== engine) process.exit(1);
 }, orphanCheckMs).unref();
-// Ctrl-C reaches the whole foreground group; the engine then asks us to cancel in order.
-process.on("SIGINT", () => undefined);
+// How the engine ends a plugin that has nothing more to do; a Ctrl-C comes as `cancel`, since plugins have a process group of their own.
+process.on("SIGINT", () => process.exit(0));
 // The SDK prints every error with its trace; the person gets the message from the engine.
 console.error = (...words: unknown[]) => {
   const directory = process.env.SPILLWAY_PLUGIN_LOG;

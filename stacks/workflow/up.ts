@@ -1,12 +1,16 @@
 /** Brings an environment up, or previews it: the settings are checked first, then the engine runs the program. */
 import { mkdirSync } from "node:fs";
 import { SpillwayError } from "../../agent/contract/errors.ts";
+import { environmentProgram } from "../program.ts";
 import { readSettings } from "../settings-file.ts";
 import { stateLayout } from "../state-layout.ts";
 import { type ProgressOptions, trackProgress } from "./progress.ts";
 import { explained, openStack } from "./workspace.ts";
 
 export const parallel = 32;
+
+/** The same program as in stacks/environment, run in this process: no language host and no second Node to start. */
+const program = async () => ({ ...environmentProgram() });
 
 export interface UpResult {
   readonly changes: number;
@@ -22,7 +26,7 @@ export async function up(environment: string, options: ProgressOptions & { onSta
   options.onStart?.();
   const progress = trackProgress(options);
   try {
-    const { outputs } = await explained(environment, () => stack.up({ parallel, refresh: true, onEvent: progress.onEvent, color: "never" }));
+    const { outputs } = await explained(environment, () => stack.up({ program, parallel, refresh: true, onEvent: progress.onEvent, color: "never" }));
     return {
       changes: progress.changes(),
       masterUrl: String(outputs.masterUrl?.value),
@@ -51,7 +55,7 @@ export async function preview(environment: string, options: ProgressOptions): Pr
     },
   });
   try {
-    await explained(environment, () => stack.preview({ parallel, refresh: true, onEvent: progress.onEvent, color: "never" }));
+    await explained(environment, () => stack.preview({ program, parallel, refresh: true, onEvent: progress.onEvent, color: "never" }));
     return [...planned.values()];
   } catch (error) {
     throw engineFailure(error, progress.errors, `./spillway preview ${environment}`);

@@ -5,6 +5,9 @@ install_dependencies() {
   stamp=$root/node_modules/.spillway-lock
   wanted="$(lock_sha256) node $node_major"
   ! dependencies_ready || return 0
+  # npm ci empties what the link leads to, and others may be using that.
+  [ ! -L "$root/node_modules" ] ||
+    fail "$root/node_modules is a link, and what it leads to was not made from this package-lock.json" "Run ./spillway --version in the repository it belongs to: $(readlink "$root/node_modules")"
   command -v npm >/dev/null ||
     fail "npm is needed to install the dependencies, and there is none on PATH" "Install npm (it comes with Node from https://nodejs.org; Debian: apt install npm), then run the same command again."
   prepare_cache

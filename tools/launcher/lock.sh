@@ -6,7 +6,8 @@ held_lock=
 # acquire LOCK WHAT: waits while a living launch holds LOCK (saying so), and takes it over from a dead one.
 acquire() {
   lock_me=$$@$(boot_id)
-  lock_told= lock_lost=0
+  lock_told=""
+  lock_lost=0
   until ln -s "$lock_me" "$1" 2>/dev/null; do
     lock_holder=$(readlink "$1" 2>/dev/null) || lock_holder=
     if [ -z "$lock_holder" ]; then

@@ -34,7 +34,7 @@ export async function fakeMaster(options: { heartbeatIntervalMs?: number; autoWe
   const bulkBytes: { stream: number; channel: string; bytes: Buffer }[] = [];
   const requests: { path: string; peer: string | undefined; body: { csr: string; token?: string } }[] = [];
   const sockets: { control: WebSocket[]; bulk: WebSocket[] } = { control: [], bulk: [] };
-  const state = { autoWelcome: options.autoWelcome ?? true, answer: accept as Answer };
+  const state = { autoWelcome: options.autoWelcome ?? true, autoRecord: false, answer: accept as Answer };
 
   async function accept(body: { csr: string }): Promise<{ status: number; body: unknown }> {
     const { certificate, expiresAt } = await authority.answer(body.csr);
@@ -65,6 +65,9 @@ export async function fakeMaster(options: { heartbeatIntervalMs?: number; autoWe
       const message = agentMessage.parse(JSON.parse(data.toString()));
       heard.push(message);
       if (message.type === "hello" && state.autoWelcome) welcome(socket);
+      if (message.type === "task" && message.report.finishedAt !== undefined && state.autoRecord) {
+        socket.send(JSON.stringify({ type: "recorded", taskId: message.report.taskId }));
+      }
     });
   }
 

@@ -1,0 +1,45 @@
+/** A clock that a test moves by hand: timers run in order, each at its own time. */
+import type { Clock } from "../clock.ts";
+
+export interface ManualClock extends Clock {
+  /** Moves the time by `ms`, running every timer that becomes due on the way. */
+  advance(ms: number): Promise<void>;
+}
+
+interface Timer {
+  due: number;
+  readonly everyMs?: number;
+  readonly act: () => void;
+}
+
+/** Begins at the computer's present time, since certificates are checked against that. */
+export function manualClock(): ManualClock {
+  const start = Date.now();
+  let elapsed = 0;
+  const timers = new Set<Timer>();
+  const add = (timer: Timer) => {
+    timers.add(timer);
+    return () => void timers.delete(timer);
+  };
+  return {
+    now: () => start + elapsed,
+    monotonic: () => elapsed,
+    every: (everyMs, act) => add({ due: elapsed + everyMs, everyMs, act }),
+    after: (delayMs, act) => add({ due: elapsed + delayMs, act }),
+    async advance(ms) {
+      const end = elapsed + ms;
+      while (true) {
+        let next: Timer | undefined;
+        for (const timer of timers) if (timer.due <= end && (next === undefined || timer.due < next.due)) next = timer;
+        if (next === undefined) break;
+        elapsed = Math.max(elapsed, next.due);
+        if (next.everyMs === undefined) timers.delete(next);
+        else next.due += next.everyMs;
+        next.act();
+      }
+      elapsed = end;
+      // What the timers have set off runs to where it waits for something else.
+      await new Promise((resolve) => setImmediate(resolve));
+    },
+  };
+}

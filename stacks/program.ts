@@ -1,0 +1,30 @@
+/** The Pulumi program of every environment: its settings in, one pool out. Plain Pulumi and `./spillway` run this same function. */
+import * as pulumi from "@pulumi/pulumi";
+import { describeError } from "../agent/contract/errors.ts";
+import { Environment } from "./environment.ts";
+import { settingsOf } from "./settings-file.ts";
+import { stateLayout } from "./state-layout.ts";
+
+export interface EnvironmentOutputs {
+  readonly masterUrl: pulumi.Output<string>;
+  /** Root CA certificate, PEM. */
+  readonly ca: pulumi.Output<string>;
+  readonly pool: pulumi.Output<{ nodes: number; cpuMillicores: number; memoryMiB: number }>;
+  /** The command that tells how to log in. */
+  readonly login: string;
+}
+
+export function environmentProgram(): EnvironmentOutputs {
+  const name = pulumi.getStack();
+  const { masterUrl, ca, pool } = new Environment(name, readSettingsOf(name), stateLayout(name));
+  return { masterUrl, ca, pool, login: `./spillway login --env ${name}` };
+}
+
+function readSettingsOf(name: string) {
+  try {
+    return settingsOf(name, new pulumi.Config("spillway").getObject("environment"));
+  } catch (error) {
+    // Pulumi prints this message alone, where any other error would come with its trace.
+    throw new pulumi.RunError(describeError(error));
+  }
+}
