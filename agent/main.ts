@@ -24,6 +24,7 @@ const exitCodes = { fault: 1, usage: 2 } as const;
 
 async function main(argv: readonly string[]): Promise<void> {
   const { command, configFile, force } = parseCommand(argv);
+  if (command === undefined) throw usageError("a command is missing");
   switch (command) {
     case "agent": {
       const config = readConfig(configFile, agentConfig);
@@ -56,7 +57,7 @@ async function main(argv: readonly string[]): Promise<void> {
       break;
     }
     default:
-      throw usageError(command === undefined ? "a command is missing" : `there is no command "${command}"`);
+      throw usageError(`there is no command "${command}"`);
   }
 }
 

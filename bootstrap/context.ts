@@ -1,5 +1,5 @@
 /** What a bootstrap action is asked to do, and what its phases find out on the way. */
-import type { InstallLayout, AgentRole } from "../agent/contract/install-layout.ts";
+import type { AgentRole, InstallLayout } from "../agent/contract/install-layout.ts";
 import type { Machine } from "../agent/contract/machine.ts";
 import type { Remote } from "./remote.ts";
 import type { Session } from "./ssh/session.ts";

@@ -40,7 +40,9 @@ export function remoteOver(session: Session, { where, dryRun = false, onSentence
       throw new SpillwayError(`could not ${sentence}: ${words === "" ? `the command ended with ${result.code}` : words}`, {
         code: /no space left on device/i.test(words) ? "disk-full" : "remote-command-failed",
         where,
-        hint: /no space left on device/i.test(words) ? "Free some space there and run it again; nothing is left half-made." : "Run it again when that is mended; it goes on from here.",
+        hint: /no space left on device/i.test(words)
+          ? "Free some space there and run it again; nothing is left half-made."
+          : "Run it again when that is mended; it goes on from here.",
       });
     },
   };

@@ -17,8 +17,14 @@ export interface OpenEnvironment {
 
 /** The environment named by `--env`, by SPILLWAY_ENV, or the only one there is. */
 export function openEnvironment(command: Command): OpenEnvironment {
-  const { context, file } = findContext({ name: command.optsWithGlobals().env as string | undefined });
+  const { context, file } = findContext({ name: environmentNameOf(command) });
   return { context, file, client: createClient(context) };
+}
+
+/** What `--env` says, before or after the verb. */
+export function environmentNameOf(command: Command): string | undefined {
+  const { env } = command.optsWithGlobals<{ env?: string }>();
+  return env;
 }
 
 export interface ContextQuery {
@@ -67,7 +73,7 @@ function environmentsIn(root: string): string[] {
   if (!existsSync(root)) return [];
   return readdirSync(root)
     .filter((name) => existsSync(join(root, name, "context.json")))
-    .sort();
+    .toSorted();
 }
 
 function readContext(file: string, name: string): Context {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { plain, shortSpan, table } from "./output.ts";
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: colour codes begin with one
+// oxlint-disable-next-line no-control-regex -- colour codes begin with one
 const withoutColour = (text: string): string => text.replace(/\u001b\[[0-9;]*m/g, "");
 
 test("columns line up, numbers to the right", () => {

@@ -41,7 +41,7 @@ const plainStatusIntervalMs = 10_000;
 /** A line that says what is being waited for: redrawn in place on a terminal, else a new line now and then. */
 export function status(text: string): void {
   if (process.stderr.isTTY) {
-    const width = Math.max(20, (process.stderr.columns ?? 80) - 1);
+    const width = Math.max(20, (process.stderr.columns || 80) - 1);
     process.stderr.write(`\r\u001b[K${paint("dim", text.length > width ? `${text.slice(0, width - 1)}…` : text, process.stderr)}`);
     statusShown = true;
     return;
@@ -87,8 +87,8 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
 }
 
 function visibleLength(text: string): number {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: colour codes begin with one
-  return [...text.replace(/\u001b\[[0-9;]*m/g, "")].length;
+  // oxlint-disable-next-line no-control-regex -- colour codes begin with one
+  return Array.from(text.replace(/\u001b\[[0-9;]*m/g, "")).length;
 }
 
 /** How long ago or how long, short: `4 s`, `12 min`, `3 h`, `2 d`. */
@@ -107,7 +107,7 @@ export function countOf(count: number, noun: string): string {
 
 /** Text from elsewhere made safe for a terminal: control characters can't move the cursor or hide a line. */
 export function plain(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+  // oxlint-disable-next-line no-control-regex -- they are what is taken out
   return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
 }
 

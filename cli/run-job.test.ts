@@ -32,11 +32,10 @@ async function follow({ states, logs = {} }: Story) {
   const opened = new Map<number, number>();
   let asked = 0;
   const client = {
-    job: async (): Promise<JobDetail> => {
-      const state = states[Math.min(asked, states.length - 1)];
+    job: (): Promise<JobDetail> => {
+      const state = states[Math.min(asked, states.length - 1)] ?? new Error("the story has no state");
       asked += 1;
-      if (state === undefined || state instanceof Error) throw state;
-      return state;
+      return state instanceof Error ? Promise.reject(state) : Promise.resolve(state);
     },
     logs: async function* (_: string, query: { attempt?: number } = {}): AsyncGenerator<LogLine, void> {
       const attempt = query.attempt ?? 1;
@@ -44,13 +43,15 @@ async function follow({ states, logs = {} }: Story) {
       const at = opened.get(attempt) ?? 0;
       opened.set(attempt, at + 1);
       for (const item of openings[Math.min(at, openings.length - 1)] ?? []) {
+        await Promise.resolve();
         if (item instanceof Error) throw item;
         yield item;
       }
     },
   };
-  const sink = (channel: "stdout" | "stderr") => async (bytes: Buffer) => {
+  const sink = (channel: "stdout" | "stderr") => (bytes: Buffer) => {
     out[channel] += bytes.toString();
+    return Promise.resolve();
   };
   const detail = await followJob({
     client,
@@ -153,9 +154,9 @@ describe("following a job", () => {
   });
 });
 
-describe("the exit code", () => {
-  const failed = (exitCode?: number) => ran({ state: "failed", ...(exitCode === undefined ? {} : { exitCode }) });
+const failed = (exitCode?: number) => ran({ state: "failed", ...(exitCode === undefined ? {} : { exitCode }) });
 
+describe("the exit code", () => {
   test("is 0 for a success, whatever came before it", () => {
     expect(exitCodeOf(aJob({ state: "succeeded", indexes: [index("succeeded", [failed(7), ran({ attempt: 2 })])] }))).toBe(0);
   });

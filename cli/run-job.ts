@@ -4,7 +4,7 @@ import type { Client } from "../agent/contract/client.ts";
 import { describeError, SpillwayError } from "../agent/contract/errors.ts";
 import type { Attempt, JobDetail, JobIndex } from "../agent/contract/workload.ts";
 import { copyLog, type LogSinks, prefixedSinks } from "./log-copy.ts";
-import { countOf, plain } from "./output.ts";
+import { plain } from "./output.ts";
 import { isPassing, patiently } from "./patience.ts";
 
 export interface FollowOptions {
@@ -190,7 +190,7 @@ function logFollowers(options: FollowOptions) {
     while (!signal.aborted) {
       const fault = await copy().then(
         () => undefined,
-        (error: unknown) => error ?? new Error("unknown"),
+        (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
       );
       failingSince = fault === undefined ? undefined : (failingSince ?? performance.now());
       let isCut = fault !== undefined;

@@ -33,11 +33,17 @@ export function laterKeys(value: unknown): Path[] {
   return found;
 }
 
-export function settingsError(later: readonly Path[], error: z.ZodError | undefined, schema: z.ZodType, source?: SettingsSource): SpillwayError {
+export function settingsError(
+  later: readonly Path[],
+  error: z.ZodError | undefined,
+  schema: z.ZodType,
+  source?: SettingsSource,
+): SpillwayError {
   const lineOf = lineFinder(source);
   const told: string[] = later.map((path) => `${pathText(path)}: not available in this version${lineOf(path)}`);
   // One problem is told once: under a key of a later version anything may stand.
-  const covered = (path: Path) => later.some((one) => startsWith(path, one) || (one.at(-1) === "provider" && startsWith(path, one.slice(0, -1))));
+  const covered = (path: Path) =>
+    later.some((one) => startsWith(path, one) || (one.at(-1) === "provider" && startsWith(path, one.slice(0, -1))));
   for (const issue of error?.issues ?? []) {
     const path = issue.path as Path;
     if (issue.code === "unrecognized_keys") {

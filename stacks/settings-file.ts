@@ -29,7 +29,9 @@ export function settingsOf(environment: string, value: unknown): EnvironmentSett
 /** Reads and checks the settings without Pulumi. Throws `no-such-environment` or `settings`. */
 export function readSettings(environment: string): EnvironmentSettings {
   if (!/^[A-Za-z0-9_-]{1,40}$/.test(environment)) {
-    throw new SpillwayError(`"${environment}" can't be an environment's name: use letters, digits, - and _`, { code: "no-such-environment" });
+    throw new SpillwayError(`"${environment}" can't be an environment's name: use letters, digits, - and _`, {
+      code: "no-such-environment",
+    });
   }
   const file = settingsFile(environment);
   if (environment === "local" && !existsSync(file)) copyFileSync(localTemplate, file);

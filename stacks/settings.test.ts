@@ -36,7 +36,8 @@ it("accepts the template of the environment local", () => {
 });
 
 it("names the field and the line, and suggests the key that was meant", () => {
-  const text = "config:\n  spillway:environment:\n    masters: { pool: m }\n    pools:\n      m:\n        provider: local\n        memroy: 4Gi\n";
+  const text =
+    "config:\n  spillway:environment:\n    masters: { pool: m }\n    pools:\n      m:\n        provider: local\n        memroy: 4Gi\n";
   expect(messageOf(parse(text).config["spillway:environment"], text)).toBe(
     'pools.m.memroy: there is no such key. Did you mean "memory"?  (line 7)',
   );
@@ -48,11 +49,16 @@ it("lists the keys there are when nothing is near", () => {
 
 it("refuses what a later version will have, instead of ignoring it", () => {
   const value = { ...good, burst: {}, pools: { m: { provider: "local" }, rack: { provider: "ssh", hosts: [] } } };
-  expect(messageOf(value).split("\n")).toEqual(["burst: not available in this version", "pools.rack.provider: not available in this version"]);
+  expect(messageOf(value).split("\n")).toEqual([
+    "burst: not available in this version",
+    "pools.rack.provider: not available in this version",
+  ]);
 });
 
 it("says how a quantity is written", () => {
-  expect(messageOf({ ...good, pools: { m: { provider: "local", memory: 4 } } })).toMatch(/^pools\.m\.memory: "4" is not an amount of memory/);
+  expect(messageOf({ ...good, pools: { m: { provider: "local", memory: 4 } } })).toMatch(
+    /^pools\.m\.memory: "4" is not an amount of memory/,
+  );
 });
 
 it("refuses a master's pool that does not exist", () => {

@@ -61,7 +61,11 @@ export const environmentSettings = z
   .superRefine((settings, context) => {
     if (settings.pools[settings.masters.pool] === undefined) {
       const names = Object.keys(settings.pools).join(", ");
-      context.addIssue({ code: "custom", path: ["masters", "pool"], message: `there is no node pool "${settings.masters.pool}"; there are: ${names}` });
+      context.addIssue({
+        code: "custom",
+        path: ["masters", "pool"],
+        message: `there is no node pool "${settings.masters.pool}"; there are: ${names}`,
+      });
     }
   });
 export type EnvironmentSettings = z.infer<typeof environmentSettings>;

@@ -1,4 +1,7 @@
-/** agent/main.ts and all it needs as one file of JavaScript. */
+/**
+ * agent/main.ts and all it needs, as JavaScript: agent.js with what every command uses, and chunks/ with what only some do.
+ * One file for all was measured to cost an idle agent 10 MiB for code of the master and of X.509 that it never runs.
+ */
 import { join } from "node:path";
 import type { Plugin } from "esbuild";
 import { SpillwayError } from "../contract/errors.ts";
@@ -7,24 +10,41 @@ import { SpillwayError } from "../contract/errors.ts";
 const requireBanner = 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);';
 
 /** `ws` tries these native speed-ups and goes on without; a node must never find one by chance in a folder above. */
-const absentNatives: Plugin = {
-  name: "absent-natives",
+const withoutNatives: Plugin = {
+  name: "without-natives",
   setup(build) {
     build.onResolve({ filter: /^(bufferutil|utf-8-validate)$/ }, ({ path }) => ({ path, namespace: "absent" }));
     build.onLoad({ filter: /.*/, namespace: "absent" }, () => ({ contents: 'throw new Error("not part of the bundle")' }));
   },
 };
 
-/** `packages` are the folders (`node_modules/…`) whose code went in. Throws `bundle-failed` with esbuild's own words. */
-export async function bundleAgentScript(repository: string): Promise<{ script: Buffer; packages: string[] }> {
+/** zod's messages in fifty languages: half of its code, and we speak English to each other. */
+const withoutTranslations: Plugin = {
+  name: "without-translations",
+  setup(build) {
+    build.onLoad({ filter: /[\\/]zod[\\/]v4[\\/]locales[\\/]index\.js$/ }, () => ({ contents: "export {}" }));
+  },
+};
+
+export interface AgentScript {
+  /** `agent.js` and `chunks/….js`. */
+  readonly files: readonly { readonly path: string; readonly content: Buffer }[];
+  /** The folders (`node_modules/…`) whose code went in. */
+  readonly packages: readonly string[];
+}
+
+/** Throws `bundle-failed` with esbuild's own words. */
+export async function bundleAgentScript(repository: string): Promise<AgentScript> {
   const { build } = await import("esbuild");
   try {
     const result = await build({
       absWorkingDir: repository,
-      preserveSymlinks: true, // paths inside the file must not tell where node_modules really is
-      entryPoints: [join("agent", "main.ts")],
-      outfile: "agent.js",
+      preserveSymlinks: true, // paths inside the files must not tell where node_modules really is
+      entryPoints: { agent: join("agent", "main.ts") },
+      outdir: "bundle",
+      chunkNames: "chunks/[hash]",
       bundle: true,
+      splitting: true,
       write: false,
       metafile: true,
       platform: "node",
@@ -35,14 +55,15 @@ export async function bundleAgentScript(repository: string): Promise<{ script: B
       minifySyntax: true,
       minifyWhitespace: true,
       banner: { js: requireBanner },
-      plugins: [absentNatives],
+      plugins: [withoutNatives, withoutTranslations],
       logLevel: "silent",
     });
+    const files = result.outputFiles.map(({ path, contents }) => ({
+      path: path.slice(join(repository, "bundle").length + 1).replaceAll("\\", "/"),
+      content: Buffer.from(contents),
+    }));
     const inputs = Object.keys(result.metafile.inputs).map((path) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]);
-    const packages = [...new Set(inputs.filter((path) => path !== undefined))].sort();
-    const output = result.outputFiles[0];
-    if (output === undefined) throw new Error("esbuild gave no output");
-    return { script: Buffer.from(output.contents), packages };
+    return { files, packages: [...new Set(inputs.filter((path) => path !== undefined))].sort() };
   } catch (cause) {
     throw new SpillwayError(`the bundle can't be built: ${cause instanceof Error ? cause.message : String(cause)}`, {
       code: "bundle-failed",

@@ -1,4 +1,4 @@
-/** Makes the bundle that goes to machines: agent.js, the two shell scripts, and Node itself. Built once per content, then found in a cache. */
+/** Makes the bundle that goes to machines: the agent's JavaScript, the two shell scripts, and Node itself. Built once per content, then found in a cache. */
 import { hash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
@@ -28,8 +28,8 @@ export interface Bundle {
 }
 
 /** Part of the key: grows when the same sources give another bundle. */
-const buildVersion = 1;
-/** Tarballs of former sources are deleted after this long. */
+const buildVersion = 2;
+/** Tarballs of former sources, and parts of them, are deleted after this long. */
 const keepTarballsMs = 14 * 24 * 3_600_000;
 const repository = resolve(import.meta.dirname, "../..");
 const record = z.object({ digest: z.string(), bytes: z.number(), sha256: z.string(), stamp: z.string() });
@@ -42,18 +42,19 @@ export async function buildBundle(options: BundleOptions): Promise<Bundle> {
   const cached = await readCached(recordFile, outDir);
   if (cached !== undefined) return cached;
 
-  await mkdir(outDir, { recursive: true });
+  const partsDir = join(outDir, "parts");
+  await mkdir(partsDir, { recursive: true });
   const { collectContents } = await import("./contents.ts");
   const { writeTarball } = await import("./tarball.ts");
   const { digest, entries } = await collectContents({ repository, nodeBinary });
   const tarball = join(outDir, `${digest}.tar.gz`);
   const temporary = `${tarball}.${process.pid}.${Date.now()}.tmp`;
   try {
-    const written = await writeTarball(entries, temporary, join(outDir, "parts"));
+    const written = await writeTarball(entries, temporary, partsDir);
     await rename(temporary, tarball);
     await writeFile(`${recordFile}.${process.pid}.tmp`, JSON.stringify({ digest, ...written, stamp: await stampOf(tarball) }));
     await rename(`${recordFile}.${process.pid}.tmp`, recordFile);
-    await deleteOld(outDir, Date.now() - keepTarballsMs);
+    for (const directory of [outDir, partsDir]) await deleteOld(directory, Date.now() - keepTarballsMs);
     return { digest, tarball, ...written };
   } finally {
     await rm(temporary, { force: true });
@@ -118,9 +119,11 @@ async function stampOf(path: string): Promise<string> {
   return [ino, size, mtimeMs, ctimeMs].join(" ");
 }
 
-async function deleteOld(outDir: string, before: number): Promise<void> {
-  for (const name of await readdir(outDir)) {
-    const path = join(outDir, name);
-    if (/\.(tar\.gz|json|tmp)$/.test(name) && (await stat(path)).mtimeMs < before) await rm(path, { force: true });
+/** Another build may delete at the same time: what is gone is gone. */
+async function deleteOld(directory: string, before: number): Promise<void> {
+  for (const name of await readdir(directory)) {
+    const path = join(directory, name);
+    const found = await stat(path).catch(() => undefined);
+    if (found?.isFile() && /\.(gz|json|tmp)$/.test(name) && found.mtimeMs < before) await rm(path, { force: true });
   }
 }

@@ -23,10 +23,10 @@ export async function collectContents(from: { repository: string; nodeBinary: st
   digest: string;
   entries: BundleEntry[];
 }> {
-  const { script, packages } = await bundleAgentScript(from.repository);
+  const { files, packages } = await bundleAgentScript(from.repository);
   const shell = (name: string) => readFile(join(from.repository, "agent", "bundle", name));
   const entries = [
-    entryOf("agent.js", 0o644, script),
+    ...files.map(({ path, content }) => entryOf(path, 0o644, content)),
     entryOf("supervise.sh", 0o755, await shell("supervise.sh")),
     entryOf("task-supervisor.sh", 0o755, await shell("task-supervisor.sh")),
     entryOf("THIRD-PARTY-NOTICES", 0o644, await thirdPartyNotices(from.repository, packages)),

@@ -110,6 +110,7 @@ while [ -z "$stopping" ] && [ "$(content "$state/supervisor.pid")" = "$$" ]; do
   say warn "the role exited with $code; starting it again in $delay s"
   sleep "$delay" &
   child=$!
+  [ -z "$stopping" ] || kill -TERM "$child" 2>/dev/null
   wait "$child"
   child=
   case $delay in 0.2) delay=0.4 ;; 0.4) delay=0.8 ;; 0.8) delay=1.6 ;; 1.6) delay=3.2 ;; *) delay=5 ;; esac

@@ -4,7 +4,7 @@
  */
 import { createHash, hash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { appendFile, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { appendFile, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
@@ -15,7 +15,7 @@ import type { BundleEntry } from "./contents.ts";
 const blockBytes = 512;
 const gzipLevel = 6;
 
-/** Writes `path`; `partsDir` keeps compressed large entries by their sha256. */
+/** Writes `path`; `partsDir` (which must exist) keeps compressed large entries by their sha256. */
 export async function writeTarball(
   entries: readonly BundleEntry[],
   path: string,
@@ -75,7 +75,6 @@ function compress(data: Buffer): Promise<Buffer> {
 
 /** The entry's gzip member. A part's name holds the sha256 of what it was made from and of itself, so a damaged one is made again. */
 async function compressedPart(entry: BundleEntry & { file: string }, partsDir: string): Promise<Buffer> {
-  await mkdir(partsDir, { recursive: true });
   const prefix = `${entry.sha256}-${gzipLevel}.`;
   for (const name of (await readdir(partsDir)).filter((candidate) => candidate.startsWith(prefix))) {
     const part = await readFile(join(partsDir, name));

@@ -107,7 +107,7 @@ function dial(options: ConnectionOptions, agent: Agent, call: Call, again = fals
       clearTimeout(timer);
       // A kept connection that the master closed meanwhile is no fault: what may be repeated is sent once more.
       if (outgoing.reusedSocket && error.code === "ECONNRESET" && call.method !== "POST" && !again) {
-        dial(options, agent, call, true).then(resolve, reject);
+        resolve(dial(options, agent, call, true));
       } else reject(faultOf(options, error, call));
     });
     outgoing.on("close", () => clearTimeout(timer));
@@ -120,7 +120,7 @@ async function readAll(response: IncomingMessage, options: ConnectionOptions, wh
   let text = "";
   try {
     for await (const chunk of response) {
-      text += chunk as string;
+      text += String(chunk);
       if (text.length > maxAnswerCharacters) throw unexpected(what, "it is longer than any real answer");
     }
   } catch (error) {
@@ -135,7 +135,7 @@ async function* splitLines(response: IncomingMessage, path: string): AsyncGenera
   response.setEncoding("utf8");
   let rest = "";
   for await (const chunk of response) {
-    const parts = (chunk as string).split("\n");
+    const parts = String(chunk).split("\n");
     parts[0] = rest + (parts[0] ?? "");
     rest = parts.pop() ?? "";
     if (rest.length > maxLineCharacters) throw unexpected(`GET ${path}`, "a line is longer than any real one");

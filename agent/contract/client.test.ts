@@ -40,8 +40,8 @@ async function faultOf(promise: Promise<unknown>): Promise<SpillwayError> {
     () => undefined,
     (thrown: unknown) => thrown,
   );
-  expect(error).toBeInstanceOf(SpillwayError);
-  return error as SpillwayError;
+  if (error instanceof SpillwayError) return error;
+  return expect.unreachable(`not a SpillwayError: ${String(error)}`);
 }
 
 const health = { ok: true, version: "0.1.0", environmentId: "e", pid: 1 };
@@ -169,15 +169,15 @@ describe("trust", () => {
   });
 });
 
-describe("streams", () => {
-  const lines = async <T>(stream: AsyncIterable<T>): Promise<T[]> => {
-    const all: T[] = [];
-    for await (const line of stream) all.push(line);
-    return all;
-  };
+async function lines<T>(stream: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const line of stream) all.push(line);
+  return all;
+}
 
+describe("streams", () => {
   test("a log is read to its end line, in pieces of any size", async () => {
-    const master = await aMaster(async (_, response) => {
+    const master = await aMaster((_, response) => {
       const text = [logLineOf("stdout", "grüß"), logLineOf("stderr", "x"), { end: true }]
         .map((line) => `${JSON.stringify(line)}\n`)
         .join("");

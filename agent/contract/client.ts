@@ -3,7 +3,7 @@
 import { z } from "zod";
 import {
   type ClosingView,
-  closeRequest,
+  type closeRequest,
   closingView,
   type Explanation,
   event,
@@ -27,8 +27,8 @@ import {
 } from "./api.ts";
 import { type ConnectionOptions, connect } from "./client-connection.ts";
 import { SpillwayError } from "./errors.ts";
-import { type NodeView, nodeDeclaration, nodeView } from "./node.ts";
-import { type JobDetail, type JobState, type JobView, jobDetail, jobSpec, jobView } from "./workload.ts";
+import { type NodeView, type nodeDeclaration, nodeView } from "./node.ts";
+import { type JobDetail, type JobState, type JobView, jobDetail, type jobSpec, jobView } from "./workload.ts";
 
 export interface EventQuery {
   /** Only events with a greater `seq`. */

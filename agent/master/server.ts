@@ -48,6 +48,7 @@ export async function startServer(options: {
 }): Promise<MasterServer> {
   const { api, own, log, leader } = options;
   const tls = (certificate: KeyedCertificate) => ({ cert: certificate.certificate, key: certificate.key, ca: [options.rootCa] });
+  const answer = getRequestListener(api.fetch);
   const server = createServer(
     {
       ...tls(options.certificate),
@@ -63,7 +64,7 @@ export async function startServer(options: {
       keepAlive: true,
       keepAliveInitialDelay: idleTimeoutMs,
     },
-    getRequestListener(api.fetch, { overrideGlobalObjects: false }),
+    (request, response) => void answer(request, response),
   );
   server.maxConnections = maxConnections;
 

@@ -1,3 +1,4 @@
+import { hash, X509Certificate } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -77,6 +78,16 @@ test("a master whose certificate another CA signed never sees the token", async 
   writeFileSync(caFile, (await testAuthority()).ca);
   await expect(joinPool({ config: { ...config, caFile }, force: false, readToken })).rejects.toMatchObject({ code: "master-unreachable" });
   expect(master.requests).toEqual([]);
+});
+
+test("a token carries its CA's fingerprint, and is not shown to a master of another one", async () => {
+  const config = await master.node("m1", { joined: false });
+  const tokenOf = (ca: string) => async () => `secret.${hash("sha256", new X509Certificate(ca).raw)}`;
+  const other = joinPool({ config, force: false, readToken: tokenOf((await testAuthority()).ca) });
+  await expect(other).rejects.toMatchObject({ code: "wrong-ca" });
+  expect(master.requests).toEqual([]);
+  await joinPool({ config, force: false, readToken: tokenOf(master.authority.ca) });
+  expect(master.requests.length).toBe(1);
 });
 
 test("a certificate is renewed over mTLS with the present one, for the same key", async () => {

@@ -1,4 +1,5 @@
 /** Makes this machine a node: own key, signing request, one POST with the join token, certificate on disk. Safe to repeat. */
+import { hash, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { AgentConfig } from "../contract/agent-config.ts";
 import { joinReply } from "../contract/api.ts";
@@ -26,6 +27,7 @@ export async function joinPool({ config, force, readToken }: JoinOptions): Promi
   if (token === "") {
     throw new SpillwayError("no join token came on stdin", { code: "token-missing", where: config.node, hint: "pipe the token to `join`" });
   }
+  assertSameAuthority(token, ca, config.node);
   const key = await ensureKey(config.stateDir);
   const { certificateRequest } = await import("./certificate-request.ts");
   const csr = await certificateRequest(config.node, key);
@@ -42,6 +44,13 @@ export async function acceptCertificate(given: { stateDir: string; node: string;
     throw new SpillwayError(`the certificate the master gave can't be used: ${problem}`, { code: "bad-certificate", where: given.node });
   }
   await writeCertificate(given.stateDir, given.chain);
+}
+
+/** A token ends with the sha256 of the CA it was made under: it must not go to a master of another one. */
+function assertSameAuthority(token: string, ca: string, node: string): void {
+  const fingerprint = /\.([0-9a-f]{64})$/.exec(token)?.[1];
+  if (fingerprint === undefined || fingerprint === hash("sha256", new X509Certificate(ca).raw)) return;
+  throw new SpillwayError("the join token belongs to another environment than the CA on this machine", { code: "wrong-ca", where: node });
 }
 
 function isoTime(at: number): string {

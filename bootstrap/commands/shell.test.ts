@@ -13,7 +13,9 @@ it("gives a shell exactly the words it was given, whatever they hold", () => {
     fc.property(fc.array(word, { minLength: 1, maxLength: 5 }), (words) => {
       const line = commandLine(["printf", "%s\\001", ...words]);
       const printed = execFileSync("/bin/sh", ["-c", line]);
-      expect(printed.toString("utf8").split("\u0001").slice(0, -1).join("\u0001")).toBe(Buffer.from(words.join("\u0001"), "utf8").toString("utf8"));
+      expect(printed.toString("utf8").split("\u0001").slice(0, -1).join("\u0001")).toBe(
+        Buffer.from(words.join("\u0001"), "utf8").toString("utf8"),
+      );
     }),
     { numRuns: 60 },
   );

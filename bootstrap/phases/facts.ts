@@ -1,6 +1,7 @@
 /** Reads what the machine is. */
-import { installLayout } from "../../agent/contract/install-layout.ts";
+
 import { SpillwayError } from "../../agent/contract/errors.ts";
+import { installLayout } from "../../agent/contract/install-layout.ts";
 import { parseFacts, readMachineFacts } from "../commands/facts.ts";
 import { filledIn, type Phase, whereOf } from "../context.ts";
 
@@ -26,7 +27,9 @@ export const facts: Phase = {
       libc: one("libc"),
       diskFreeMiB: Math.floor(Number(one("diskFreeKiB")) / 1024),
       missingTools: found.get("missing") ?? [],
-      sha256: one("sha256").split(" ").filter((word) => word !== ""),
+      sha256: one("sha256")
+        .split(" ")
+        .filter((word) => word !== ""),
     };
     context.layout = installLayout(context.facts.root);
   },

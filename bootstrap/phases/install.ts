@@ -1,6 +1,7 @@
 /** Writes configuration and keys, and points the role at its bundle; only what differs is touched. */
-import { fileHolds, pointLink, writeFile } from "../commands/files.ts";
+
 import { parseFacts, readInstallation } from "../commands/facts.ts";
+import { fileHolds, pointLink, writeFile } from "../commands/files.ts";
 import { filledIn, type Phase } from "../context.ts";
 
 export const install: Phase = {
@@ -14,7 +15,9 @@ export const install: Phase = {
       const same = await remote.read(fileHolds(file.path), { stdin: file.content });
       if (same.code === 0) continue;
       const name = file.path.slice(file.path.lastIndexOf("/") + 1);
-      await remote.change("remote.install", `write ${name} for the ${request.role}`, writeFile(file.path, file.mode), { stdin: file.content });
+      await remote.change("remote.install", `write ${name} for the ${request.role}`, writeFile(file.path, file.mode), {
+        stdin: file.content,
+      });
       context.restartNeeded = true;
       if (file.path === layout.caFile) context.authorityChanged = true;
     }

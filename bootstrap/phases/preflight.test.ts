@@ -32,5 +32,7 @@ it("takes any libc, processor and macOS where the machine's own Node is linked",
 });
 
 it("refuses an arm64 host, for which this version has no bundle", () => {
-  expect(machineProblems(someFacts({ arch: "arm64" }), aMachine())).toEqual(["its processor is arm64; the bundle of this version is for x64"]);
+  expect(machineProblems(someFacts({ arch: "arm64" }), aMachine())).toEqual([
+    "its processor is arm64; the bundle of this version is for x64",
+  ]);
 });

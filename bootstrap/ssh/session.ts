@@ -79,7 +79,14 @@ function sessionOver(client: Client, where: string): Session {
       return new Promise((resolve, reject) => {
         const line = commandLine(argv);
         const fail = (code: string, message: string, cause?: Error) =>
-          reject(new SpillwayError(message, { code, where, cause, hint: "Nothing else is done on it; running the same command again goes on from here." }));
+          reject(
+            new SpillwayError(message, {
+              code,
+              where,
+              cause,
+              hint: "Nothing else is done on it; running the same command again goes on from here.",
+            }),
+          );
         if (lost !== undefined) return fail("ssh-lost", `the SSH connection broke: ${lost.message}`, lost);
         client.exec(line, (error, channel) => {
           if (error !== undefined) return fail("ssh-lost", `the SSH connection broke: ${error.message}`, error);

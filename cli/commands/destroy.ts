@@ -29,12 +29,19 @@ export function registerDestroy(program: Command): void {
       print(`Gone: ${result.changes} resources of ${environment}     ${formatDuration(Date.now() - begun)}`);
       return print(`  kept        ${result.logs} (final-ledger.jsonl tells what ran)`);
     });
-  withExamples(command, ["spillway destroy local", "spillway destroy local --yes", "spillway destroy local --yes --forget local   # the master is dead for good"]);
+  withExamples(command, [
+    "spillway destroy local",
+    "spillway destroy local --yes",
+    "spillway destroy local --yes --forget local   # the master is dead for good",
+  ]);
 }
 
 async function confirm(environment: string): Promise<void> {
   if (!process.stdin.isTTY) {
-    throw new SpillwayError("without a terminal it is not asked, so it must be told", { code: "usage", hint: `spillway destroy ${environment} --yes` });
+    throw new SpillwayError("without a terminal it is not asked, so it must be told", {
+      code: "usage",
+      hint: `spillway destroy ${environment} --yes`,
+    });
   }
   const prompt = createInterface({ input: process.stdin, output: process.stderr });
   const answer = await prompt.question(`This stops every task of ${environment} and takes its machines down. Type its name to go on: `);

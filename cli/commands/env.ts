@@ -17,7 +17,11 @@ export function registerEnv(program: Command): void {
       if (wantsJson(command)) return printJson(variables);
       for (const [name, value] of Object.entries(variables)) print(`export ${name}=${quoted(value)}`);
     });
-  withExamples(command, ['eval "$(spillway env local)"', "cd stacks/environment && pulumi up -s local", "pulumi destroy --remove -s local"]);
+  withExamples(command, [
+    'eval "$(spillway env local)"',
+    "cd stacks/environment && pulumi up -s local",
+    "pulumi destroy --remove -s local",
+  ]);
 }
 
 function quoted(value: string): string {

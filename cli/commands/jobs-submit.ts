@@ -8,7 +8,7 @@ import { resourceName } from "../../agent/contract/workload.ts";
 import { readOption, usageError, wantsJson, wholeNumber, withEnvironment, withExamples } from "../command-options.ts";
 import { exitCodes } from "../dispatch.ts";
 import { openEnvironment } from "../environment-context.ts";
-import { clearStatus, print, printJson, say, status, table } from "../output.ts";
+import { type Column, clearStatus, print, printJson, say, status, table } from "../output.ts";
 import { type ConvertedJob, conversionFormula, convertTrace, estimateRun } from "../trace/convert.ts";
 import { type NodeTotals, nodeTotals, withoutOneSuccess } from "../trace/node-totals.ts";
 import { readTrace, type Trace } from "../trace/read-trace.ts";
@@ -198,11 +198,14 @@ function totalsTable(totals: readonly NodeTotals[], nodes: readonly NodeView[]):
       `${formatMemory(part.peakMemory)} / ${capacity === undefined ? "?" : formatMemory(capacity.memory)}`,
     ];
   });
-  const right = (title: string) => ({ title, align: "right" as const });
   return table(
     [{ title: "node" }, right("jobs"), right("share"), right("other attempts"), right("cpu·s"), right("peak cpu"), right("peak memory")],
     rows,
   );
+}
+
+function right(title: string): Column {
+  return { title, align: "right" };
 }
 
 function positiveFactor(text: string): number {

@@ -1,7 +1,7 @@
 /** `spillway login`: where the context is and how to use its token; the token itself only when asked for. */
 import type { Command } from "commander";
 import { wantsJson, withEnvironment, withExamples } from "../command-options.ts";
-import { findContext } from "../environment-context.ts";
+import { environmentNameOf, findContext } from "../environment-context.ts";
 import { print, printJson } from "../output.ts";
 
 export function registerLogin(program: Command): void {
@@ -11,7 +11,7 @@ export function registerLogin(program: Command): void {
     .option("--show-token", "print the admin token, and nothing else")
     .option("--show-ca", "print the CA certificate (PEM), and nothing else")
     .action((options: { showToken?: boolean; showCa?: boolean }) => {
-      const { context, file } = findContext({ name: command.optsWithGlobals().env as string | undefined });
+      const { context, file } = findContext({ name: environmentNameOf(command) });
       if (options.showToken) return print(context.token);
       if (options.showCa) return print(context.ca.trimEnd());
       if (wantsJson(command))

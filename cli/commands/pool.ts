@@ -61,14 +61,6 @@ function show(view: PoolView, text: string, json: boolean): void {
 
 /** The pool as a table: a row per node pool, then the sum, then what waits. */
 export function poolTable(view: PoolView): string {
-  const row = (title: string, part: PoolView["total"]): string[] => [
-    title,
-    nodesOf(part),
-    usage(part.used.cpu, part.capacity.cpu, formatCpu),
-    usage(part.used.memory, part.capacity.memory, formatMemory),
-    gpus(part.used, part.capacity),
-    part.hourly.toFixed(2),
-  ];
   const lines = table(
     [
       { title: "" },
@@ -91,6 +83,17 @@ export function poolTable(view: PoolView): string {
   return [lines, ...after].join("\n");
 }
 
+function row(title: string, part: PoolView["total"]): string[] {
+  return [
+    title,
+    nodesOf(part),
+    usage(part.used.cpu, part.capacity.cpu, formatCpu),
+    usage(part.used.memory, part.capacity.memory, formatMemory),
+    gpus(part.used, part.capacity),
+    part.hourly.toFixed(2),
+  ];
+}
+
 /** `3`, or `3 (1 lost)` when not all are ready. */
 function nodesOf(part: PoolView["total"]): string {
   const others = Object.entries(part.nodesByState).filter(([state, count]) => state !== "ready" && count > 0);
@@ -103,6 +106,9 @@ function usage(used: number, capacity: number, format: (value: number) => string
 }
 
 function gpus(used: Resources, capacity: Resources): string {
-  const sum = (of: Resources): number => of.gpus.reduce((total, gpu) => total + gpu.count, 0);
-  return sum(capacity) === 0 ? "" : `${sum(used)}/${sum(capacity)}`;
+  return gpuCount(capacity) === 0 ? "" : `${gpuCount(used)}/${gpuCount(capacity)}`;
+}
+
+function gpuCount(of: Resources): number {
+  return of.gpus.reduce((total, gpu) => total + gpu.count, 0);
 }

@@ -4,6 +4,7 @@ import { basename } from "node:path";
 import type { Command } from "commander";
 import type { z } from "zod";
 import type { Client } from "../../agent/contract/client.ts";
+import { SpillwayError } from "../../agent/contract/errors.ts";
 import { parseCpu, parseDuration, parseMemory } from "../../agent/contract/quantities.ts";
 import { type JobView, jobSpec, maxJobCount } from "../../agent/contract/workload.ts";
 import { readOption, usageError, wantsJson, wholeNumber, withEnvironment, withExamples } from "../command-options.ts";
@@ -97,7 +98,7 @@ async function submit(client: Client, spec: z.output<typeof jobSpec>): Promise<{
   try {
     return await client.submitJob(spec);
   } catch (error) {
-    if (!isPassing(error) || (error as { code?: string }).code === "master-unreachable") throw error;
+    if (!(error instanceof SpillwayError) || !isPassing(error) || error.code === "master-unreachable") throw error;
     return { ...(await patiently(() => client.submitJob(spec))), created: true };
   }
 }
@@ -143,8 +144,6 @@ async function follow(client: Client, job: string): Promise<number> {
 
 /** The job's spec; every fault in an option is a usage error that names it. */
 function specOf(words: readonly string[], options: RunOptions): z.output<typeof jobSpec> {
-  const optional = <T>(option: string, value: string | undefined, parse: (value: string) => T): T | undefined =>
-    value === undefined ? undefined : readOption(option, value, parse);
   const draft = {
     name: options.name ?? madeUpName(words[0] ?? "job"),
     command: words,
@@ -165,6 +164,10 @@ function specOf(words: readonly string[], options: RunOptions): z.output<typeof 
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   throw usageError(`--${String(issue?.path[0]).replace("nodePool", "node-pool").replace("Ms", "")}: ${issue?.message}`);
+}
+
+function optional<T>(option: string, value: string | undefined, parse: (value: string) => T): T | undefined {
+  return value === undefined ? undefined : readOption(option, value, parse);
 }
 
 function readVariable(text: string): [string, string] {

@@ -1,6 +1,6 @@
 /** `spillway up ENV`: makes what the settings say, and mends what is broken. */
 import { createInterface } from "node:readline/promises";
-import { Command } from "commander";
+import type { Command } from "commander";
 import { formatCpu, formatDuration, formatMemory } from "../../agent/contract/quantities.ts";
 import { productVersion } from "../../agent/contract/version.ts";
 import { stateLayout } from "../../stacks/state-layout.ts";

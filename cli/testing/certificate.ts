@@ -1,5 +1,6 @@
 /** For tests: a CA and a server certificate for 127.0.0.1 signed by it, made on the spot. */
 import { webcrypto } from "node:crypto";
+// oxlint-disable-next-line no-unassigned-import -- @peculiar/x509 needs it
 import "reflect-metadata";
 import { BasicConstraintsExtension, PemConverter, SubjectAlternativeNameExtension, X509CertificateGenerator } from "@peculiar/x509";
 

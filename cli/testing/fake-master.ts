@@ -1,9 +1,8 @@
 /** For tests: an HTTPS server on loopback that answers the master's routes as a test says. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
 import { json as readJson } from "node:stream/consumers";
-import type { JobDetail, JobState, JobView } from "../../agent/contract/workload.ts";
+import { type JobDetail, type JobState, type JobView, jobView } from "../../agent/contract/workload.ts";
 import { makeServerCertificate, type ServerCertificate } from "./certificate.ts";
 
 export interface FakeRequest {
@@ -56,7 +55,8 @@ export async function startFakeMaster(handler: FakeHandler, given?: ServerCertif
     });
     const listening = server;
     await new Promise<void>((done) => listening.listen(port, "127.0.0.1", done));
-    port = (listening.address() as AddressInfo).port;
+    const address = listening.address();
+    if (address !== null && typeof address === "object") port = address.port;
   }
 
   async function stop(): Promise<void> {
@@ -112,6 +112,6 @@ export function aJob(overrides: Partial<JobDetail> & { readonly state: JobState 
 }
 
 /** The same without its indexes. */
-export function viewOf({ indexes: _, ...view }: JobDetail): JobView {
-  return view;
+export function viewOf(detail: JobDetail): JobView {
+  return jobView.parse(detail);
 }

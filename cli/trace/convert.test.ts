@@ -1,8 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import fc from "fast-check";
+import { array, assert, double, integer, nat, property, record } from "fast-check";
 import { describe, expect, test } from "vitest";
+import { z } from "zod";
 import { jobSpec } from "../../agent/contract/workload.ts";
 import { type ConversionOptions, conversionFormula, convertTrace, estimateRun, longestMs, shortestMs } from "./convert.ts";
 import { gavelFormat } from "./gavel.ts";
@@ -10,25 +11,26 @@ import { readTrace } from "./read-trace.ts";
 import { traceCommand } from "./trace-command.ts";
 import type { TraceJob } from "./trace-job.ts";
 
+const times = z.object({ start: z.number(), end: z.number() });
 const options: ConversionOptions = { biggest: { cpu: 2000, memory: 4096 }, prefix: "t", timeScale: 1, work: "sleep" };
 const job = (overrides: Partial<TraceJob>): TraceJob => ({ line: 1, submitS: 0, workers: 1, work: 1, footprint: 1, ...overrides });
 
-const traceJobs = fc.array(
-  fc.record({
-    line: fc.nat(),
-    submitS: fc.double({ min: 0, max: 1e8, noNaN: true }),
-    workers: fc.integer({ min: 1, max: 100_000 }),
-    work: fc.double({ min: 0, max: 1e15, noNaN: true }),
-    footprint: fc.double({ min: 0, max: 1e15, noNaN: true }),
+const traceJobs = array(
+  record({
+    line: nat(),
+    submitS: double({ min: 0, max: 1e8, noNaN: true }),
+    workers: integer({ min: 1, max: 100_000 }),
+    work: double({ min: 0, max: 1e15, noNaN: true }),
+    footprint: double({ min: 0, max: 1e15, noNaN: true }),
   }),
   { minLength: 1, maxLength: 50 },
 );
-const nodes = fc.record({ cpu: fc.integer({ min: 1, max: 256_000 }), memory: fc.integer({ min: 1, max: 4_000_000 }) });
+const nodes = record({ cpu: integer({ min: 1, max: 256_000 }), memory: integer({ min: 1, max: 4_000_000 }) });
 
 describe("conversion", () => {
   test("every job fits the biggest node, whatever the trace and the node", () => {
-    fc.assert(
-      fc.property(traceJobs, nodes, (jobs, biggest) => {
+    assert(
+      property(traceJobs, nodes, (jobs, biggest) => {
         for (const { spec } of convertTrace(jobs, { ...options, biggest })) {
           expect(spec.resources.cpu).toBeLessThanOrEqual(biggest.cpu);
           expect(spec.resources.memory).toBeLessThanOrEqual(biggest.memory);
@@ -39,8 +41,8 @@ describe("conversion", () => {
   });
 
   test("durations stay within the bounds, and arrivals within the span", () => {
-    fc.assert(
-      fc.property(traceJobs, (jobs) => {
+    assert(
+      property(traceJobs, (jobs) => {
         const sorted = jobs.toSorted((a, b) => a.submitS - b.submitS);
         for (const { durationMs, arrival } of convertTrace(sorted, options)) {
           expect(durationMs).toBeGreaterThanOrEqual(shortestMs);
@@ -106,17 +108,17 @@ describe("the estimate", () => {
   });
 });
 
-describe("the task's process", () => {
-  const run = (work: "sleep" | "burn", path = process.env.PATH) => {
-    const [program = "", ...words] = traceCommand({ job: "t-0001", durationMs: 120, work, cpu: 250, memory: 64 });
-    return spawnSync(program, words, { encoding: "utf8", env: { PATH: path, SPILLWAY_INDEX: "0", SPILLWAY_NODE: "m1" } });
-  };
+function run(work: "sleep" | "burn", path = process.env.PATH) {
+  const [program = "", ...words] = traceCommand({ job: "t-0001", durationMs: 120, work, cpu: 250, memory: 64 });
+  return spawnSync(program, words, { encoding: "utf8", env: { PATH: path, SPILLWAY_INDEX: "0", SPILLWAY_NODE: "m1" } });
+}
 
+describe("the task's process", () => {
   test.each(["sleep", "burn"] as const)("takes its time (%s) and prints one line about itself", (work) => {
     const { stdout, stderr, status } = run(work);
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-    const record: unknown = JSON.parse(stdout);
-    expect(record).toEqual({
+    const printed: unknown = JSON.parse(stdout);
+    expect(printed).toEqual({
       job: "t-0001",
       index: 0,
       node: "m1",
@@ -125,7 +127,7 @@ describe("the task's process", () => {
       cpu: 250,
       memory: 64,
     });
-    const { start, end } = record as { start: number; end: number };
+    const { start, end } = times.parse(printed);
     expect(end - start).toBeGreaterThanOrEqual(120);
   });
 
@@ -142,7 +144,7 @@ describe("the task's process", () => {
     const tools = join(import.meta.dirname, "..", "testing", "plain-tools");
     const { stdout, status } = run("sleep", `${tools}:${process.env.PATH}`);
     expect(status).toBe(0);
-    const { start, end } = JSON.parse(stdout) as { start: number; end: number };
+    const { start, end } = times.parse(JSON.parse(stdout));
     expect(start % 1000).toBe(0);
     expect(end - start).toBeGreaterThanOrEqual(1000);
   });

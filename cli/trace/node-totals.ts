@@ -31,7 +31,7 @@ export function nodeTotals(details: readonly JobDetail[]): NodeTotals[] {
       byNode.set(attempt.node, held);
     }
   }
-  return [...byNode].sort(([a], [b]) => a.localeCompare(b)).map(([node, held]) => totalsOf(node, held));
+  return [...byNode].toSorted(([a], [b]) => a.localeCompare(b)).map(([node, held]) => totalsOf(node, held));
 }
 
 function totalsOf(node: string, held: readonly Held[]): NodeTotals {

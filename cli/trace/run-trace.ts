@@ -82,17 +82,16 @@ export async function readDetails({ client, jobs, status, tell, signal }: TraceR
 }
 
 async function inParallel<T>(items: readonly T[], signal: AbortSignal, act: (item: T) => Promise<void>): Promise<void> {
-  let next = 0;
+  const queue = items.values();
+  let isFailing = false;
   const worker = async (): Promise<void> => {
-    while (next < items.length && !signal.aborted) {
-      const item = items[next] as T;
-      next += 1;
+    for (const item of queue) {
+      if (signal.aborted || isFailing) return;
       try {
         await act(item);
       } catch (error) {
-        // the other workers stop as well
-        next = items.length;
-        throw error;
+        isFailing = true;
+        if (!signal.aborted) throw error;
       }
     }
   };

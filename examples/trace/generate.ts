@@ -13,7 +13,7 @@ export interface GeneratorOptions {
 export function generateTrace({ seed, jobs }: GeneratorOptions): string {
   const random = randomNumbers(seed);
   const hourWeights = Array.from({ length: 24 }, () => Math.exp(hourlyRateSigma * normal(random)));
-  const arrivals = Array.from({ length: jobs }, () => arrivalS(random, hourWeights)).sort((a, b) => a - b);
+  const arrivals = Array.from({ length: jobs }, () => arrivalS(random, hourWeights)).toSorted((a, b) => a - b);
   const first = arrivals[0] ?? 0;
   const lines = arrivals.map((at) => {
     const workers = workersOf(random());

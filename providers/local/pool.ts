@@ -8,7 +8,18 @@
  */
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { connect } from "node:net";
 import { userInfo } from "node:os";
 import { basename, dirname, join } from "node:path";
@@ -150,7 +161,8 @@ async function makeDirectory(spec: LocalMachineSpec): Promise<LocalMachineRecord
     rmSync(draft, { recursive: true, force: true });
     // What a crashed deletion left under the final name has no machine.json, and so is nobody's.
     rmSync(spec.directory, { recursive: true, force: true });
-    for (const part of ["home", "root"]) mkdirSync(join(draft, part), { recursive: true, mode: 0o700 });
+    for (const part of ["home", "root/opt", "root/etc", "root/var/lib", "root/var/log"])
+      mkdirSync(join(draft, part), { recursive: true, mode: 0o700 });
     writeFileSync(join(draft, "host_key"), hostKey.privateKey, { mode: 0o600 });
     writeFileSync(join(draft, "client_key"), clientKey.privateKey, { mode: 0o600 });
     writeFileSync(join(draft, "client_key.pub"), clientKey.publicKey);

@@ -1,7 +1,8 @@
 /** The processes of a local machine: which they are, and their end when its power goes off. */
+
+import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { execFileSync } from "node:child_process";
 
 interface ProcessRow {
   readonly pid: number;
@@ -73,7 +74,8 @@ function listFromPs(): ProcessRow[] {
   const rows: ProcessRow[] = [];
   for (const line of text.split("\n")) {
     const match = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line);
-    if (match !== null && !match[3]?.startsWith("Z")) rows.push({ pid: Number(match[1]), group: Number(match[2]), command: match[4] ?? "" });
+    if (match !== null && !match[3]?.startsWith("Z"))
+      rows.push({ pid: Number(match[1]), group: Number(match[2]), command: match[4] ?? "" });
   }
   return rows;
 }

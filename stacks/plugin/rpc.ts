@@ -178,8 +178,10 @@ function asRecord(value: unknown): Record<string, unknown> {
 
 /** JSON with sorted keys, and without keys that hold nothing: the engine drops those on the way. */
 function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) => {
-    if (typeof inner !== "object" || inner === null || Array.isArray(inner)) return inner;
-    return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)));
-  }) ?? "";
+  return (
+    JSON.stringify(value, (_key, inner: unknown) => {
+      if (typeof inner !== "object" || inner === null || Array.isArray(inner)) return inner;
+      return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)));
+    }) ?? ""
+  );
 }

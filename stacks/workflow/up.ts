@@ -26,7 +26,9 @@ export async function up(environment: string, options: ProgressOptions & { onSta
   options.onStart?.();
   const progress = trackProgress(options);
   try {
-    const { outputs } = await explained(environment, () => stack.up({ program, parallel, refresh: true, onEvent: progress.onEvent, color: "never" }));
+    const { outputs } = await explained(environment, () =>
+      stack.up({ program, parallel, refresh: true, onEvent: progress.onEvent, color: "never" }),
+    );
     return {
       changes: progress.changes(),
       masterUrl: String(outputs.masterUrl?.value),

@@ -2,8 +2,8 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { Machine } from "../../agent/contract/machine.ts";
 import { connectSession } from "../../bootstrap/ssh/session.ts";
-import { processAlive } from "../support/process-alive.ts";
 import type { Provider } from "../../providers/provider.ts";
+import { processAlive } from "../support/process-alive.ts";
 
 export interface ProviderUnderTest {
   readonly provider: Provider;

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { localProvider, createLocalMachine, deleteAllLocalMachines } from "../../providers/local/pool.ts";
+import { createLocalMachine, deleteAllLocalMachines, localProvider } from "../../providers/local/pool.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import { providerContract } from "./provider.contract.ts";
 

@@ -30,7 +30,10 @@ function expectShortError(outcome: CommandOutcome, words: RegExp): void {
 }
 
 it("names the environments there are when one is unknown", async () => {
-  expectShortError(await checkout.spillway(["up", "no-such-environment"]), /no-such-environment.*does not exist[\s\S]*Environments here: local/);
+  expectShortError(
+    await checkout.spillway(["up", "no-such-environment"]),
+    /no-such-environment.*does not exist[\s\S]*Environments here: local/,
+  );
 });
 
 it("names field and line of a wrong setting, by ./spillway and by plain Pulumi, before anything is made", async () => {
@@ -39,7 +42,8 @@ it("names field and line of a wrong setting, by ./spillway and by plain Pulumi, 
   expectShortError(await checkout.spillway(["up", "local"]), words);
   expect(existsSync(checkout.state)).toBe(false);
   settings(oneMachine);
-  const text = 'eval "$(./spillway env local)" && sed -i s/count/cuont/ stacks/environment/Pulumi.local.yaml && cd stacks/environment && pulumi up -s local --yes --skip-preview --non-interactive';
+  const text =
+    'eval "$(./spillway env local)" && sed -i s/count/cuont/ stacks/environment/Pulumi.local.yaml && cd stacks/environment && pulumi up -s local --yes --skip-preview --non-interactive';
   const plain = await checkout.run("sh", ["-c", text]);
   expect(plain.code).not.toBe(0);
   expect(plain.stdout + plain.stderr).toMatch(words);
@@ -67,7 +71,10 @@ it("names the port that another program has taken, and goes on when it is free",
   const port = Number(/"port": (\d+)/.exec(readFileSync(join(checkout.state, "machines/m-1/machine.json"), "utf8"))?.[1]);
   for (const { pid } of processesOf(checkout.state)) process.kill(pid, "SIGKILL");
   const squatter = createServer();
-  await waitUntil("the port is ours", () => new Promise((resolve) => squatter.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(true))));
+  await waitUntil(
+    "the port is ours",
+    () => new Promise((resolve) => squatter.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(true))),
+  );
   const refused = await checkout.spillway(["up", "local"]);
   await new Promise((resolve) => squatter.close(resolve));
   expectShortError(refused, new RegExp(`port ${port} on 127\\.0\\.0\\.1 is in use by another program`));
@@ -86,7 +93,11 @@ it("says that a machine's disk is too full before anything is put on it", async 
   settings(oneMachine);
   const bin = join(checkout.directory, "fake-bin");
   mkdirSync(bin);
-  writeFileSync(join(bin, "df"), "#!/bin/sh\necho Filesystem 1024-blocks Used Available Capacity Mounted\necho /dev/x 1000000 990000 10000 99% /\n", { mode: 0o755 });
+  writeFileSync(
+    join(bin, "df"),
+    "#!/bin/sh\necho Filesystem 1024-blocks Used Available Capacity Mounted\necho /dev/x 1000000 990000 10000 99% /\n",
+    { mode: 0o755 },
+  );
   const full = await checkout.spillway(["up", "local"], { env: { PATH: `${bin}:${process.env.PATH}` } });
   expectShortError(full, /9 MiB free on its disk, 64 MiB needed/);
   expect(existsSync(join(checkout.state, "machines/m-1/root/opt"))).toBe(false);

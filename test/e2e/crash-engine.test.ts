@@ -9,7 +9,15 @@ import { processesOf } from "../support/leftovers.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 const full = process.env.SPILLWAY_CRASH_FULL === "1";
-const onePerStation = ["machine.start", "remote.install", "context.write", "guard.close", "node.declare", "store.commit.report", "task.start"] as const;
+const onePerStation = [
+  "machine.start",
+  "remote.install",
+  "context.write",
+  "guard.close",
+  "node.declare",
+  "store.commit.report",
+  "task.start",
+] as const;
 const points = full ? crashPoints : onePerStation;
 const moments = full ? (["before", "after"] as const) : (["after"] as const);
 
@@ -38,7 +46,21 @@ async function runJobs(): Promise<void> {
     ["steady", ["sh", "-c", "sleep 0.1"]],
     ["stubborn", ["sh", "-c", 'test "$SPILLWAY_ATTEMPT" -ge 2']],
   ] as const) {
-    const submit = ["run", "--detach", "--name", name, "--cpu", "0.2", "--memory", "32Mi", "--retries", "3", "--count", name === "steady" ? "4" : "1", "--"];
+    const submit = [
+      "run",
+      "--detach",
+      "--name",
+      name,
+      "--cpu",
+      "0.2",
+      "--memory",
+      "32Mi",
+      "--retries",
+      "3",
+      "--count",
+      name === "steady" ? "4" : "1",
+      "--",
+    ];
     await waitUntil(`${name} is submitted`, async () => (await checkout.spillway([...submit, ...command])).code === 0, 30_000);
   }
   for (const name of ["steady", "stubborn"]) {
@@ -80,33 +102,37 @@ it.each(cases)("$point:$moment: up, jobs and destroy end as if nothing had happe
 
 const seed = Number(process.env.SPILLWAY_CRASH_SEED ?? 20_260_101);
 
-it.each(Array.from({ length: 10 }, (_unused, index) => index))(`random moment %i (seed ${seed}): one process of up or destroy is killed`, async (index) => {
-  begin();
-  const random = sequence(seed + index);
-  const verb = index % 2 === 0 ? ["up", "local"] : ["destroy", "local", "--yes"];
-  if (verb[0] === "destroy") expect(await checkout.spillway(["up", "local"])).toMatchObject({ code: 0 });
-  const running = checkout.start(verb);
-  await delay(200 + random() * 4000);
-  const victims = processesOf(checkout.directory).filter(({ command }) => !command.includes("sleep"));
-  const victim = victims[Math.floor(random() * victims.length)];
-  if (victim !== undefined) killQuietly(victim.pid);
-  // Killing the command itself leaves its engine at work for a while; nobody can start a second one before it ends.
-  await Promise.race([running.outcome, delay(30_000)]);
-  await waitUntil(
-    "the same again succeeds",
-    async () => {
-      const again = await checkout.spillway(verb);
-      if (again.code !== 0 && !/is changing this environment right now/.test(again.stderr)) throw new Error(`after ${victim?.command} was killed: ${again.stderr}`);
-      return again.code === 0;
-    },
-    60_000,
-  );
-  if (verb[0] === "up") {
-    await runJobs();
-    expect(await checkout.spillway(["destroy", "local", "--yes"])).toMatchObject({ code: 0 });
-  }
-  expectNothingLeft();
-});
+it.each(Array.from({ length: 10 }, (_unused, index) => index))(
+  `random moment %i (seed ${seed}): one process of up or destroy is killed`,
+  async (index) => {
+    begin();
+    const random = sequence(seed + index);
+    const verb = index % 2 === 0 ? ["up", "local"] : ["destroy", "local", "--yes"];
+    if (verb[0] === "destroy") expect(await checkout.spillway(["up", "local"])).toMatchObject({ code: 0 });
+    const running = checkout.start(verb);
+    await delay(200 + random() * 4000);
+    const victims = processesOf(checkout.directory).filter(({ command }) => !command.includes("sleep"));
+    const victim = victims[Math.floor(random() * victims.length)];
+    if (victim !== undefined) killQuietly(victim.pid);
+    // Killing the command itself leaves its engine at work for a while; nobody can start a second one before it ends.
+    await Promise.race([running.outcome, delay(30_000)]);
+    await waitUntil(
+      "the same again succeeds",
+      async () => {
+        const again = await checkout.spillway(verb);
+        if (again.code !== 0 && !/is changing this environment right now/.test(again.stderr))
+          throw new Error(`after ${victim?.command} was killed: ${again.stderr}`);
+        return again.code === 0;
+      },
+      60_000,
+    );
+    if (verb[0] === "up") {
+      await runJobs();
+      expect(await checkout.spillway(["destroy", "local", "--yes"])).toMatchObject({ code: 0 });
+    }
+    expectNothingLeft();
+  },
+);
 
 /** A small seeded generator (mulberry32), so that a failing moment can be tried again. */
 function sequence(start: number): () => number {

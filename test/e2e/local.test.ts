@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type Checkout, makeCheckout } from "../support/checkout.ts";
 import { processesOf } from "../support/leftovers.ts";
-import { traceFile } from "../support/trace-file.ts";
-import { type TaskRecord, peaksOver, recordsOf } from "../support/task-records.ts";
 import { processAlive } from "../support/process-alive.ts";
+import { peaksOver, recordsOf, type TaskRecord } from "../support/task-records.ts";
+import { traceFile } from "../support/trace-file.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 let checkout: Checkout;
@@ -43,7 +43,11 @@ it("changes nothing when it is run again: the same processes, no act", async () 
   const { stdout, stderr } = await expectOk(["up", "local"]);
   expect(stdout).toMatch(/Nothing changed\./);
   expect(stderr).not.toMatch(/✓/);
-  expect(processesOf(checkout.state).map((found) => found.pid).sort()).toEqual(before.sort());
+  expect(
+    processesOf(checkout.state)
+      .map((found) => found.pid)
+      .sort(),
+  ).toEqual(before.sort());
 });
 
 it("runs a command, hands its output and its exit code through", async () => {

@@ -97,7 +97,11 @@ export function makeCheckout(): Checkout {
 function cleanEnvironment(): Record<string, string> {
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(process.env)) {
-    if (value !== undefined && !/^(SPILLWAY_(ENV|STATE_DIR|CRASH_.*|FORGET)|PULUMI_(BACKEND_URL|CONFIG_.*|STACK)|VITEST.*|NODE_OPTIONS)$/.test(name)) env[name] = value;
+    if (
+      value !== undefined &&
+      !/^(SPILLWAY_(ENV|STATE_DIR|CRASH_.*|FORGET)|PULUMI_(BACKEND_URL|CONFIG_.*|STACK)|VITEST.*|NODE_OPTIONS)$/.test(name)
+    )
+      env[name] = value;
   }
   return env;
 }

@@ -1,8 +1,8 @@
 /** Drives the plugin as the engine does, over gRPC and without the CLI: check, then create, update or delete. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { createInterface } from "node:readline";
 import { join } from "node:path";
-import { type Client as GrpcClient, credentials, type ServiceError } from "@grpc/grpc-js";
+import { createInterface } from "node:readline";
+import { credentials, type Client as GrpcClient, type ServiceError, status } from "@grpc/grpc-js";
 import providerGrpc from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import providerProto from "@pulumi/pulumi/proto/provider_pb.js";
 import structProto from "google-protobuf/google/protobuf/struct_pb.js";
@@ -43,7 +43,10 @@ export async function startPlugin(env: Record<string, string> = {}): Promise<Plu
     request.setUrn(urnOf(type, name));
     request.setNews(structOf(inputs));
     request.setOlds(structOf({}));
-    const reply = await call<{ getInputs(): StructMessage; getFailuresList(): { getReason(): string; getProperty(): string }[] }>("check", request);
+    const reply = await call<{ getInputs(): StructMessage; getFailuresList(): { getReason(): string; getProperty(): string }[] }>(
+      "check",
+      request,
+    );
     const [failure] = reply.getFailuresList();
     if (failure !== undefined) throw new Error(`check of ${name} failed: ${failure.getProperty()}: ${failure.getReason()}`);
     return bagOf(reply.getInputs());
@@ -126,13 +129,13 @@ function firstLine(child: ChildProcess): Promise<string> {
 /** Calls by name; a call that never comes back because the process died is told as that. */
 function caller(client: GrpcClient, ended: Promise<string | null>) {
   return async <T>(method: string, request: unknown): Promise<T> => {
-    const answer = new Promise<T>((resolve, reject) => {
-      const methods = client as unknown as Record<string, (request: unknown, done: (error: ServiceError | null, reply: T) => void) => void>;
-      methods[method]?.(request, (error, reply) => (error === null ? resolve(reply) : reject(new Error(error.details))));
+    const methods = client as unknown as Record<string, (request: unknown, done: (error: ServiceError | null, reply: T) => void) => void>;
+    return await new Promise<T>((resolve, reject) => {
+      methods[method]?.(request, (error, reply) => {
+        if (error === null) resolve(reply);
+        else if (error.code !== status.UNAVAILABLE) reject(new Error(error.details));
+        else void ended.then((signal) => reject(new Error(`the plugin was ended by ${signal}`)));
+      });
     });
-    const death = ended.then((signal) => Promise.reject(new Error(`the plugin was ended by ${signal}`)));
-    // Whichever loses the race may still reject later; that is no news.
-    death.catch(() => undefined);
-    return await Promise.race([answer, death]);
   };
 }

@@ -12,6 +12,8 @@ export interface PluginEnvironment {
   readonly directory: string;
   /** Makes every resource up to and with `last` that is not recorded yet, each as the engine would. */
   up(plugin: PluginDriver, last?: ResourceType): Promise<void>;
+  /** Makes one resource if it is not recorded. */
+  make(plugin: PluginDriver, type: ResourceType): Promise<void>;
   /** Deletes, last made first, down to and with `first`. */
   down(plugin: PluginDriver, first?: ResourceType): Promise<void>;
   readonly recorded: ReadonlyMap<ResourceType, Recorded>;
@@ -46,14 +48,16 @@ export function makePluginEnvironment(): PluginEnvironment {
     if (type === "Node") return { ...access, machine };
     return { ...access, environment: "test", machines: [machine], logDirectory: join(directory, "logs") };
   };
+  const make = async (plugin: PluginDriver, type: ResourceType) => {
+    if (!recorded.has(type)) recorded.set(type, await plugin.create(type, type.toLowerCase(), inputsOf(type)));
+  };
   return {
     directory,
     recorded,
     inputsOf,
+    make,
     async up(plugin, last = "PoolGuard") {
-      for (const type of order.slice(0, order.indexOf(last) + 1)) {
-        if (!recorded.has(type)) recorded.set(type, await plugin.create(type, type.toLowerCase(), inputsOf(type)));
-      }
+      for (const type of order.slice(0, order.indexOf(last) + 1)) await make(plugin, type);
     },
     async down(plugin, first = "Authority") {
       for (const type of order.slice(order.indexOf(first)).reverse()) {

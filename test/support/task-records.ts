@@ -47,7 +47,8 @@ export function peaksOver(records: readonly TaskRecord[], capacity: Record<strin
       const together = here.filter((record) => record.start <= start && start < record.end);
       const cpu = together.reduce((sum, record) => sum + record.cpu, 0);
       const memory = together.reduce((sum, record) => sum + record.memory, 0);
-      if (cpu > limit.cpu || memory > limit.memory) over.push(`${node} at ${start}: ${cpu} millicores, ${memory} MiB of ${JSON.stringify(limit)}`);
+      if (cpu > limit.cpu || memory > limit.memory)
+        over.push(`${node} at ${start}: ${cpu} millicores, ${memory} MiB of ${JSON.stringify(limit)}`);
     }
   }
   return over;

@@ -54,7 +54,8 @@ function runStep(step: Step): Promise<StepResult> {
     const parts: string[] = [];
     child.stdout.on("data", (chunk: Buffer) => parts.push(chunk.toString()));
     child.stderr.on("data", (chunk: Buffer) => parts.push(chunk.toString()));
-    const end = (passed: boolean) => resolve({ step, passed, seconds: (performance.now() - started) / 1000, output: parts.join("").trim() });
+    const end = (passed: boolean) =>
+      resolve({ step, passed, seconds: (performance.now() - started) / 1000, output: parts.join("").trim() });
     child.on("error", (error) => {
       parts.push(`${program}: ${error.message}`);
       end(false);

@@ -1,8 +1,5 @@
-/** Runs vitest projects and counts what passed, failed and was skipped, from vitest's own JSON report. */
-import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+/** Runs vitest projects in this process and counts what passed, failed and was skipped. */
+import type { Reporter } from "vitest/node";
 import { root } from "./steps.ts";
 
 export interface Counts {
@@ -11,51 +8,79 @@ export interface Counts {
   readonly skipped: number;
 }
 
-interface Report {
-  readonly numPassedTests: number;
-  readonly numFailedTests: number;
-  readonly numPendingTests: number;
-  readonly numTodoTests: number;
-  readonly success: boolean;
+export interface SuiteResult extends Counts {
+  /** Names of the skipped tests, with the reason each gave. */
+  readonly leftOut: readonly string[];
 }
 
+/** What is read of vitest's own test and file (`TestCase`, `TestModule`). */
+interface RunTest {
+  readonly fullName: string;
+  result(): { readonly state: string; readonly note?: string | undefined };
+}
+interface RunModule {
+  state(): string;
+  readonly children: { allTests(): Iterable<RunTest> };
+}
+
+/** A test that has not ended for this long is named, and again after as long. */
+const silenceMs = 10_000;
+
 /** `reporter` is what people see meanwhile: `dot` for many short tests, `verbose` (a line as each test ends) for few long ones. */
-export async function runSuite(projects: readonly string[], reporter: "dot" | "verbose"): Promise<Counts> {
-  const directory = mkdtempSync(join(tmpdir(), "spillway-report-"));
+export async function runSuite(projects: readonly string[], reporter: "dot" | "verbose"): Promise<SuiteResult> {
+  if (!process.stdout.isTTY) process.env.NO_COLOR ??= "1";
+  // Imported here because it looks at NO_COLOR while it is loaded.
+  const { startVitest } = await import("vitest/node");
+  const vitest = await startVitest("test", [], {
+    root,
+    run: true,
+    watch: false,
+    project: [...projects],
+    reporters: [[reporter, {}], reporter === "verbose" ? namesOfSlowTests() : {}],
+  });
   try {
-    const file = join(directory, "report.json");
-    const words = ["run", ...projects.flatMap((project) => ["--project", project]), `--reporter=${reporter}`, "--reporter=json", `--outputFile.json=${file}`];
-    const code = await vitest(words);
-    return countsOf(readReport(file), code);
+    return countResults(vitest.state.getTestModules(), vitest.state.getUnhandledErrors().length);
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    await vitest.close();
   }
 }
 
-/** A run that failed without a failed test (a file that can't be loaded, an unhandled error, no tests) is one failure. */
-export function countsOf(report: Report | undefined, exitCode: number): Counts {
-  if (report === undefined) return { passed: 0, failed: 1, skipped: 0 };
-  const broken = report.numFailedTests === 0 && (exitCode !== 0 || !report.success);
+/** A file that can't be loaded, a fault outside of every test and a run without a test are failures too. */
+export function countResults(modules: readonly RunModule[], unhandledErrors: number): SuiteResult {
+  const results = modules.map((module) => ({ module, tests: [...module.children.allTests()] }));
+  const tests = results.flatMap((result) => result.tests);
+  const inState = (...states: string[]) => tests.filter((test) => states.includes(test.result().state));
+  const brokenFiles = results.filter(
+    ({ module, tests: own }) => module.state() === "failed" && !own.some((test) => test.result().state === "failed"),
+  );
+  const failed = inState("failed").length + brokenFiles.length;
+  const otherwiseFailed = failed === 0 && (unhandledErrors > 0 || tests.length === 0);
+  const skipped = inState("skipped", "pending");
   return {
-    passed: report.numPassedTests,
-    failed: broken ? 1 : report.numFailedTests,
-    skipped: report.numPendingTests + report.numTodoTests,
+    passed: inState("passed").length,
+    failed: otherwiseFailed ? 1 : failed,
+    skipped: skipped.length,
+    leftOut: skipped.map(describeSkipped),
   };
 }
 
-function readReport(file: string): Report | undefined {
-  try {
-    return JSON.parse(readFileSync(file, "utf8")) as Report;
-  } catch {
-    // vitest ended before it could write one.
-    return undefined;
-  }
+function describeSkipped(test: RunTest): string {
+  const { note } = test.result();
+  return note === undefined ? test.fullName : `${test.fullName}: ${note}`;
 }
 
-function vitest(words: readonly string[]): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(root, "node_modules/vitest/vitest.mjs"), ...words], { cwd: root, stdio: "inherit" });
-    child.on("error", reject);
-    child.on("close", (code) => resolve(code ?? 1));
-  });
+/** Whole environments take their time: the test that is under way is named every few seconds. */
+function namesOfSlowTests(): Reporter {
+  const running = new Map<string, { name: string; since: number }>();
+  const timer = setInterval(() => {
+    for (const { name, since } of running.values()) {
+      const ms = Date.now() - since;
+      if (ms >= silenceMs) console.log(`   … ${name} (${Math.round(ms / 1000)} s)`);
+    }
+  }, silenceMs);
+  return {
+    onTestCaseReady: (test) => void running.set(test.id, { name: test.fullName, since: Date.now() }),
+    onTestCaseResult: (test) => void running.delete(test.id),
+    onTestRunEnd: () => clearInterval(timer),
+  };
 }

@@ -2,7 +2,7 @@
  * What changes the world goes through a wrapper that names its crash point: finds the raw calls elsewhere, and barrels.
  * Run as a program it reads the repository and reports; the rules are the list below.
  */
-import { readFileSync, globSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";
 
@@ -19,8 +19,7 @@ interface Rule {
   readonly unlessWithin?: string;
 }
 
-const fileChange =
-  /^(fs\.)?(appendFile|chmod|copyFile|cp|mkdir|mkdtemp|rename|rm|rmdir|symlink|truncate|unlink|writeFile)(Sync)?$/;
+const fileChange = /^(fs\.)?(appendFile|chmod|copyFile|cp|mkdir|mkdtemp|rename|rm|rmdir|symlink|truncate|unlink|writeFile)(Sync)?$/;
 
 const rules: readonly Rule[] = [
   {
@@ -92,7 +91,8 @@ export function findRawChanges(file: string, text: string): Finding[] {
 /** Whether a node stands inside the act of the wrapper, or in a function all of whose calls in this file do. */
 function isGuarded(node: ts.Node, wrapper: string, calls: readonly ts.CallExpression[], seen: Set<ts.Node>): boolean {
   for (let at: ts.Node | undefined = node; at !== undefined; at = at.parent) {
-    if (ts.isCallExpression(at.parent) && at.parent.expression.getText() === wrapper && at.parent.arguments.includes(at as ts.Expression)) return true;
+    if (ts.isCallExpression(at.parent) && at.parent.expression.getText() === wrapper && at.parent.arguments.includes(at as ts.Expression))
+      return true;
     if (ts.isFunctionDeclaration(at) && at.name !== undefined) {
       if (seen.has(at)) return true;
       const name = at.name.text;

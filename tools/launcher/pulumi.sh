@@ -17,7 +17,7 @@ needs_pulumi() {
     case $1 in
       --) break ;;
       --help | -h) return 1 ;;
-      --output | -o) [ $# -lt 2 ] || shift ;;
+      --output | -o | --env) [ $# -lt 2 ] || shift ;;
       -*) ;;
       *) [ -n "$verb" ] || verb=$1 ;;
     esac

@@ -22,7 +22,7 @@ const logsRoute = createRoute({
 });
 
 export function logRoutes(api: Api, { leader }: ApiContext): void {
-  api.openapi(logsRoute, async (context) => {
+  api.openapi(logsRoute, (context) => {
     const { index, attempt, follow } = context.req.valid("query");
     const request = { job: context.req.valid("param").id, index, attempt, follow: follow === "true" };
     assertLogReadable(leader(), request);

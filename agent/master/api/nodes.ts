@@ -41,7 +41,7 @@ const deleteRoute = createRoute({
 export function nodeRoutes(api: Api, { leader, rootCa }: ApiContext): void {
   api.openapi(listRoute, (context) => {
     const nodes = [...leader().pool.nodes.values()].map(nodeView);
-    return context.json({ nodes: nodes.sort((a, b) => (a.name < b.name ? -1 : 1)) }, 200);
+    return context.json({ nodes: nodes.toSorted((a, b) => (a.name < b.name ? -1 : 1)) }, 200);
   });
   api.openapi(getRoute, (context) => {
     const { name } = context.req.valid("param");

@@ -153,8 +153,8 @@ function badCsr(message: string, cause?: unknown): SpillwayError {
   return new SpillwayError(message, { code: "bad-csr", cause });
 }
 
-async function generateKeys(): Promise<KeyPair> {
-  return await webcrypto.subtle.generateKey(keyAlgorithm, true, ["sign", "verify"]);
+function generateKeys(): Promise<KeyPair> {
+  return webcrypto.subtle.generateKey(keyAlgorithm, true, ["sign", "verify"]);
 }
 
 /** As a structured name, so that nothing in `value` is read as further fields of the subject. */

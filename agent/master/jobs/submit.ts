@@ -77,7 +77,7 @@ function assertFitsSomewhere(leader: Leader, spec: JobSpec): void {
   const all = [...leader.pool.nodes.values()];
   const nodes = spec.nodePool === undefined ? all : all.filter((node) => node.record.declaration.pool === spec.nodePool);
   if (spec.nodePool !== undefined && nodes.length === 0) {
-    const pools = [...new Set(all.map((node) => node.record.declaration.pool))].sort();
+    const pools = [...new Set(all.map((node) => node.record.declaration.pool))].toSorted();
     throw new SpillwayError(`there is no node pool "${spec.nodePool}"`, {
       code: "unknown-node-pool",
       hint: pools.length === 0 ? "This environment has no node yet." : `There are: ${pools.join(", ")}.`,

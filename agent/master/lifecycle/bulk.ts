@@ -15,7 +15,7 @@ import {
   maxDataBytes,
 } from "../../contract/wire.ts";
 import type { Leader } from "../leader.ts";
-import { closeSoon } from "./connection.ts";
+import { bytesOf, closeSoon } from "./connection.ts";
 
 export interface LogChunk {
   readonly channel: LogChannel;
@@ -115,8 +115,9 @@ export function serveBulk(leader: Leader, socket: WebSocket, node: string): void
 
   socket.on("message", (data, isBinary) => {
     try {
-      if (isBinary) takeData(data as Buffer);
-      else takeEnd(data.toString());
+      const frame = bytesOf(data);
+      if (isBinary) takeData(frame);
+      else takeEnd(frame.toString());
     } catch {
       leader.log("warn", `node ${node}`, "sent a bulk frame that can't be understood; the connection is closed");
       closeSoon(leader.clock, socket, 1008, "unexpected frame");

@@ -1,5 +1,6 @@
 /** A connection of an agent as the rest of the master sees it. */
 import type WebSocket from "ws";
+import type { RawData } from "ws";
 import type { MasterMessage } from "../../contract/wire.ts";
 import type { Clock } from "../clock.ts";
 
@@ -26,4 +27,10 @@ const closeTimeoutMs = 2000;
 export function closeSoon(clock: Clock, socket: WebSocket, code: number, reason: string): void {
   socket.close(code, reason);
   clock.after(closeTimeoutMs, () => socket.terminate());
+}
+
+/** A frame in one piece. */
+export function bytesOf(data: RawData): Buffer {
+  if (Array.isArray(data)) return Buffer.concat(data);
+  return Buffer.isBuffer(data) ? data : Buffer.from(data);
 }

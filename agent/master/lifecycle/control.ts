@@ -5,7 +5,7 @@ import { wireVersion } from "../../contract/version.ts";
 import { type AgentMessage, agentMessage } from "../../contract/wire.ts";
 import { takeReport } from "../jobs/reports.ts";
 import { inBackground, type Leader, tell } from "../leader.ts";
-import { type ControlConnection, closeCodes, closeSoon } from "./connection.ts";
+import { bytesOf, type ControlConnection, closeCodes, closeSoon } from "./connection.ts";
 import { takeHello } from "./hello.ts";
 import { heard } from "./node-state.ts";
 
@@ -50,7 +50,7 @@ export function serveControl(leader: Leader, socket: WebSocket, peer: { readonly
   });
 
   socket.on("message", (data, isBinary) => {
-    const message = isBinary ? undefined : parse(data.toString());
+    const message = isBinary ? undefined : parse(bytesOf(data).toString());
     if (message === undefined || (message.type === "hello") === greeted) {
       leader.log("warn", who, "sent a control frame that can't be understood; the connection is closed");
       connection.close(1008, "unexpected frame");

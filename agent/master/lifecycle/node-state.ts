@@ -95,7 +95,7 @@ function lose(leader: Leader, node: PoolNode, reason: string): void {
 /** Gives up every active attempt of a node. Resolves when all of that is durable. */
 export async function loseTasks(leader: Leader, node: PoolNode, reason: string): Promise<void> {
   const ends: Promise<void>[] = [];
-  for (const taskId of [...node.tasks]) {
+  for (const taskId of Array.from(node.tasks)) {
     const parsed = parseTaskId(taskId);
     const job = leader.pool.jobs.get(parsed?.job ?? "");
     if (parsed === undefined || job === undefined || activeAttempt(job.indexes[parsed.index])?.taskId !== taskId) continue;

@@ -49,7 +49,7 @@ export async function loadPool(store: Store, clock: Clock): Promise<Pool> {
   }
   const jobs: JobRecord[] = [];
   for await (const entry of every(store, prefixes.job)) jobs.push(read(jobRecord, entry));
-  for (const record of jobs.sort((a, b) => a.seq - b.seq)) addJob(pool, record, indexes.get(record.id));
+  for (const record of jobs.toSorted((a, b) => a.seq - b.seq)) addJob(pool, record, indexes.get(record.id));
   const closing = await store.get(closingKey);
   if (closing !== undefined) pool.closing = read(closingRecord, closing);
   return pool;

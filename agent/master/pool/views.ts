@@ -1,6 +1,6 @@
 /** The pool as people and programs see it through the API: pure functions of the memory. */
 import type { ClosingView, PoolView } from "../../contract/api.ts";
-import type { NodeState, NodeView } from "../../contract/node.ts";
+import { type NodeView, nodeState } from "../../contract/node.ts";
 import { addResources, noResources } from "../../contract/resources.ts";
 import type { JobDetail, JobState, JobView } from "../../contract/workload.ts";
 import { capacityOf, jobStateOf, type Pool, type PoolJob, type PoolNode } from "./pool.ts";
@@ -10,7 +10,7 @@ type Totals = Omit<PoolRow, "pool" | "where">;
 
 export function poolView(pool: Pool, environment: { readonly id: string; readonly name: string }): PoolView {
   const rows = new Map<string, PoolRow>();
-  for (const node of [...pool.nodes.values()].sort((a, b) => (a.record.name < b.record.name ? -1 : 1))) {
+  for (const node of [...pool.nodes.values()].toSorted((a, b) => (a.record.name < b.record.name ? -1 : 1))) {
     const where = whereOf(node);
     const key = `${node.record.declaration.pool} ${where}`;
     rows.set(key, { pool: node.record.declaration.pool, where, ...plus(rows.get(key) ?? nothing, totalsOf(node)) });
@@ -129,9 +129,10 @@ function totalsOf(node: PoolNode): Totals {
 }
 
 function plus(a: Totals, b: Totals): Totals {
-  const nodesByState = { ...a.nodesByState };
-  for (const [state, nodes] of Object.entries(b.nodesByState) as [NodeState, number][]) {
-    nodesByState[state] = (nodesByState[state] ?? 0) + nodes;
+  const nodesByState: Totals["nodesByState"] = {};
+  for (const state of nodeState.options) {
+    const nodes = (a.nodesByState[state] ?? 0) + (b.nodesByState[state] ?? 0);
+    if (nodes > 0) nodesByState[state] = nodes;
   }
   return {
     nodes: a.nodes + b.nodes,

@@ -77,8 +77,8 @@ export const placeDefaults: PlaceOptions = { maxPlacements: 300, reserveAfterMs:
 
 /** `now` is ms since the epoch. Deterministic: the order of its inputs does not matter. */
 export function place(snapshot: Snapshot, pending: readonly PendingJob[], now: number, options: PlaceOptions = placeDefaults): Round {
-  const nodes: Candidate[] = [...snapshot.nodes].sort((a, b) => compareText(a.name, b.name)).map((node) => ({ node, free: node.free }));
-  const queue = [...pending].sort((a, b) => b.priority - a.priority || a.seq - b.seq || compareText(a.job, b.job));
+  const nodes: Candidate[] = snapshot.nodes.toSorted((a, b) => compareText(a.name, b.name)).map((node) => ({ node, free: node.free }));
+  const queue = pending.toSorted((a, b) => b.priority - a.priority || a.seq - b.seq || compareText(a.job, b.job));
   const placements: Placement[] = [];
   const unplaced: Unplaced[] = [];
   /** Shapes that fitted nowhere. Room only shrinks within a round, so they need not be tried again. */
@@ -89,7 +89,9 @@ export function place(snapshot: Snapshot, pending: readonly PendingJob[], now: n
     const shape = shapeOf(job);
     let next = 0;
     let rejections = hopeless.get(shape);
-    while (rejections === undefined && next < job.indexes.length) {
+    while (rejections === undefined) {
+      const index = job.indexes[next];
+      if (index === undefined) break;
       if (placements.length >= options.maxPlacements) return { placements, unplaced, more: true };
       const best = bestNode(nodes, job);
       if (best === undefined) {
@@ -100,7 +102,7 @@ export function place(snapshot: Snapshot, pending: readonly PendingJob[], now: n
       best.candidate.free = subtractResources(best.candidate.free, job.resources);
       placements.push({
         job: job.job,
-        index: job.indexes[next] as number,
+        index,
         node: best.candidate.node.name,
         leftover: best.leftover,
         candidates: best.candidates,
@@ -185,7 +187,7 @@ function rejectionsOf(nodes: readonly Candidate[], job: PendingJob): Rejection[]
       const detail = bestFree(group, job.resources);
       return { reason, nodes: group.map(({ node }) => node.name), ...(detail === undefined ? {} : { detail }) };
     })
-    .sort((a, b) => b.nodes.length - a.nodes.length || compareText(a.reason, b.reason));
+    .toSorted((a, b) => b.nodes.length - a.nodes.length || compareText(a.reason, b.reason));
 }
 
 /** The best free figure among nodes of each resource that is short there: "best has 1.5 cpu free (m2)". */
@@ -249,7 +251,7 @@ export function amountText(have: Resources, name: string): string {
 /** Jobs of the same shape fit on the same nodes. */
 function shapeOf(job: PendingJob): string {
   const { cpu, memory, disk, gpus } = job.resources;
-  const models = [...gpus].sort((a, b) => compareText(a.model, b.model)).map((gpu) => `${gpu.count}×${gpu.model}`);
+  const models = gpus.toSorted((a, b) => compareText(a.model, b.model)).map((gpu) => `${gpu.count}×${gpu.model}`);
   return `${job.nodePool ?? ""}|${cpu}|${memory}|${disk}|${models.join(",")}`;
 }
 

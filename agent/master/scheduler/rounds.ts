@@ -79,8 +79,9 @@ async function assign(leader: Leader, job: PoolJob, placement: Placement): Promi
     state: "assigned",
     assignedAt: now,
   };
-  job.rejections = [];
   const operations = setIndex(leader.pool, job, placement.index, { state: "active", attempts: [...index.attempts, attempt] }, now);
+  // Kept while others of the job wait: that they do is told once, not after each placement.
+  if (job.counts.pending === 0) job.rejections = [];
   await leader.writer.write("store.commit.placement", operations);
   sendRun(leader, job, placement.index);
   tell(leader, {

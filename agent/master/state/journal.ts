@@ -86,7 +86,7 @@ export function openJournal(file: string, log: Log, options: { readonly maxEvent
     list({ after = 0, subject, limit, newest = false }) {
       flush();
       const rows = newest
-        ? (subject === undefined ? selectNewest.all(after, limit) : selectNewestOfSubject.all(after, subject, limit)).reverse()
+        ? (subject === undefined ? selectNewest.all(after, limit) : selectNewestOfSubject.all(after, subject, limit)).toReversed()
         : subject === undefined
           ? selectForward.all(after, limit)
           : selectSubject.all(after, subject, limit);

@@ -79,11 +79,11 @@ export function openSqliteStore(file: string, options: { readonly maxPages?: num
     waiting = [];
     if (group.length === 0) return;
     const changes: StoreChange[] = [];
-    const results: CommitResult[] = [];
+    const results: { commit: Waiting; result: CommitResult }[] = [];
     const before = { revision, compacted, deletionsSinceCompaction };
     try {
       database.exec("BEGIN IMMEDIATE");
-      for (const commit of group) results.push(apply(commit, changes));
+      for (const commit of group) results.push({ commit, result: apply(commit, changes) });
       if (revision !== before.revision) writeFact.run("revision", revision);
       if (deletionsSinceCompaction > maxDeletions) compact();
       database.exec("COMMIT");
@@ -94,7 +94,7 @@ export function openSqliteStore(file: string, options: { readonly maxPages?: num
       for (const commit of group) commit.reject(told);
       return;
     }
-    for (const [position, commit] of group.entries()) commit.resolve(results[position] as CommitResult);
+    for (const { commit, result } of results) commit.resolve(result);
     for (const watcher of watchers) {
       const seen = changes.filter((change) => change.key.startsWith(watcher.prefix));
       if (seen.length > 0) watcher.notify(seen);

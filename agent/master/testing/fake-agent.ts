@@ -15,6 +15,7 @@ import {
 } from "../../contract/wire.ts";
 import type { TaskReport, TaskSpec } from "../../contract/workload.ts";
 import { createSigningRequest } from "../auth/certificates.ts";
+import { bytesOf } from "../lifecycle/connection.ts";
 import type { TestMaster } from "./test-master.ts";
 import { until } from "./until.ts";
 
@@ -126,7 +127,7 @@ export async function connectBulk(
     cut: () => socket.terminate(),
   };
   socket.on("message", (data) => {
-    const request = bulkRequest.parse(JSON.parse(String(data)));
+    const request = bulkRequest.parse(JSON.parse(bytesOf(data).toString()));
     bulk.requests.push(request);
     if (request.type === "open-log") answer(request, bulk);
   });
@@ -162,7 +163,7 @@ function serve(socket: WebSocket, node: string): FakeAgent {
     told: (type, taskId) => until(`${type} ${taskId} on ${node}`, () => received.find((one) => one.type === type && one.taskId === taskId)),
     cut: () => socket.terminate(),
   };
-  socket.on("message", (data) => received.push(masterMessage.parse(JSON.parse(String(data)))));
+  socket.on("message", (data) => received.push(masterMessage.parse(JSON.parse(bytesOf(data).toString()))));
   socket.on("close", (code) => {
     agent.closeCode = code;
   });

@@ -4,6 +4,8 @@ import type { Clock } from "../clock.ts";
 export interface ManualClock extends Clock {
   /** Moves the time by `ms`, running every timer that becomes due on the way. */
   advance(ms: number): Promise<void>;
+  /** Lets `ms` pass in which no timer ran, as when the process was stopped. */
+  jump(ms: number): void;
 }
 
 interface Timer {
@@ -26,6 +28,9 @@ export function manualClock(): ManualClock {
     monotonic: () => elapsed,
     every: (everyMs, act) => add({ due: elapsed + everyMs, everyMs, act }),
     after: (delayMs, act) => add({ due: elapsed + delayMs, act }),
+    jump(ms) {
+      elapsed += ms;
+    },
     async advance(ms) {
       const end = elapsed + ms;
       while (true) {

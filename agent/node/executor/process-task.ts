@@ -145,7 +145,9 @@ export function processTask(given: { intent: Intent; directory: TaskDirectory; h
   /** `remember`: there is no result on disk from which a restarted agent could conclude the same. */
   async function finish(ending: ReturnType<typeof endedWithCode>, at: number, remember: boolean): Promise<void> {
     const startedAt = report?.startedAt;
-    report = { taskId: task.taskId, ...ending, finishedAt: at, ...(startedAt === undefined ? {} : { startedAt }) };
+    // A file's time comes from the kernel's coarse clock, which may be some ms behind the start.
+    const finishedAt = Math.max(at, startedAt ?? at);
+    report = { taskId: task.taskId, ...ending, finishedAt, ...(startedAt === undefined ? {} : { startedAt }) };
     release();
     emit(report);
     if (remember) {
@@ -211,7 +213,8 @@ export function processTask(given: { intent: Intent; directory: TaskDirectory; h
   return {
     directory,
     report: () => report,
-    start: () => inTurn(start),
+    /** `inSlot` lets it wait for others that are being started. */
+    start: (inSlot: (act: () => Promise<void>) => Promise<void>) => inTurn(() => inSlot(start)),
     adopt: () => inTurn(adopt),
     settle: () => inTurn(settle),
     /** Without `graceMs` the task's own. Reports again when it has ended. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { withCrashPoint } from "../../contract/crash-point.ts";
 import { describeError, SpillwayError } from "../../contract/errors.ts";
 import { parseTaskId, type TaskReport, type TaskSpec } from "../../contract/workload.ts";
+import { limitConcurrency } from "../limit.ts";
 import { type Executor, isFinished } from "./executor.ts";
 import { type ProcessTask, processTask, type TaskHost } from "./process-task.ts";
 import { expiredTasks, removeTree } from "./retention.ts";
@@ -18,6 +19,8 @@ export interface ProcessExecutorOptions extends TaskHost {
 
 const defaultPollMs = 1000;
 const sweepMs = 10 * 60_000;
+/** Each start waits for the disk twice; of a hundred at once the first must not wait for the last. */
+const startsAtOnce = 4;
 
 interface Known {
   readonly task: ProcessTask;
@@ -31,6 +34,7 @@ export function processExecutor(options: ProcessExecutorOptions): Executor {
   const emit = (report: TaskReport) => {
     for (const listener of listeners) listener(report);
   };
+  const inSlot = limitConcurrency(startsAtOnce);
   const poll = setInterval(() => void settleAll(), options.pollMs ?? defaultPollMs).unref();
   const sweep = setInterval(() => void deleteExpired(), sweepMs).unref();
 
@@ -51,7 +55,7 @@ export function processExecutor(options: ProcessExecutorOptions): Executor {
   async function start(spec: TaskSpec): Promise<void> {
     assertTaskId(spec.taskId);
     const entry = known.get(spec.taskId);
-    if (entry === undefined) return remember(spec, options.bootId, false).start();
+    if (entry === undefined) return remember(spec, options.bootId, false).start(inSlot);
     const report = entry.task.report();
     if (report !== undefined) emit(report); // else it is being started at this moment, and its report comes
   }
@@ -79,7 +83,7 @@ export function processExecutor(options: ProcessExecutorOptions): Executor {
     emit({ taskId, state: "lost", finishedAt: Date.now(), reason: "this node does not know the task" });
   }
 
-  async function recorded(taskId: string): Promise<void> {
+  async function markRecorded(taskId: string): Promise<void> {
     const entry = known.get(taskId);
     const report = entry?.task.report();
     if (entry === undefined || entry.recorded || report === undefined || !isFinished(report)) return;
@@ -111,7 +115,7 @@ export function processExecutor(options: ProcessExecutorOptions): Executor {
   return {
     start,
     stop,
-    recorded,
+    recorded: markRecorded,
     readopt,
     list: () => [...known.values()].flatMap(({ task, recorded }) => (recorded ? [] : (task.report() ?? []))),
     onReport(listener) {

@@ -1,5 +1,6 @@
 /** A master for tests: TLS on a loopback port, the two WebSockets, /v1/join and /v1/renew; it records what it hears and says what it is told to. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -42,13 +43,16 @@ export async function fakeMaster(options: { heartbeatIntervalMs?: number; autoWe
   }
 
   const server = createServer({ key: own.key, cert: own.chain, ca: authority.ca, requestCert: true, rejectUnauthorized: false });
-  server.on("request", async (request, response) => {
+  server.on("request", (request, response) => void serve(request, response));
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = JSON.parse(await text(request));
     const peer = peerOf(request.socket as TLSSocket);
     requests.push({ path: request.url ?? "", peer, body });
     const answer = await state.answer(body, peer);
     response.writeHead(answer.status, { "content-type": "application/json" }).end(JSON.stringify(answer.body));
-  });
+  }
+
   const webSockets = new WebSocketServer({ noServer: true });
   server.on("upgrade", (request, socket, head) => {
     const isControl = request.url === controlPath;

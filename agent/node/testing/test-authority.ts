@@ -1,11 +1,9 @@
 /** A certificate authority for tests: root, intermediate, and certificates signed by it; made here so that agent and master share no code. */
 import "reflect-metadata";
-import { generateKeyPairSync, type webcrypto } from "node:crypto";
+import { generateKeyPairSync } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-
-export type TestAuthority = Awaited<ReturnType<typeof testAuthority>>;
 
 export async function testAuthority() {
   const rootKeys = await newKeys();
@@ -54,7 +52,7 @@ export async function testAuthority() {
 }
 
 function newKeys() {
-  return crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]) as Promise<webcrypto.CryptoKeyPair>;
+  return crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
 }
 
 function caOptions() {

@@ -57,6 +57,10 @@ export const authority: ResourceHandler<Inputs, Outputs> = {
 };
 
 async function makeIntermediate(environment: string, root: { caCert: string; caKey: string }) {
-  const made = await createIntermediate({ certificate: root.caCert, key: root.caKey }, `Spillway ${environment} intermediate`, intermediateDays);
+  const made = await createIntermediate(
+    { certificate: root.caCert, key: root.caKey },
+    `Spillway ${environment} intermediate`,
+    intermediateDays,
+  );
   return { intermediateCert: made.certificate, intermediateKey: made.key, renewIntermediate: false };
 }

@@ -71,7 +71,9 @@ export const master: ResourceHandler<Inputs, Outputs> = {
 /** New code on the operator's side means a new digest, and that is a difference like any other. */
 export async function completeWithBundle(news: Record<string, unknown>): Promise<Record<string, unknown>> {
   const known = machine.safeParse(news.machine);
-  return known.success ? { bundle: await bundleDigestFor(known.data) } : { bundle: await bundleDigestFor({ nodeBinary: process.execPath }) };
+  return known.success
+    ? { bundle: await bundleDigestFor(known.data) }
+    : { bundle: await bundleDigestFor({ nodeBinary: process.execPath }) };
 }
 
 async function install(spec: Inputs, port: number, context: ResourceContext): Promise<Outputs> {

@@ -115,9 +115,12 @@ async function acceptSilenceOnlyWithoutPower(state: Inputs, context: ResourceCon
     context.log("every machine is off, so no task runs; the master could not be asked for a final ledger");
     return;
   }
-  throw new SpillwayError(`the master at ${state.endpoint} does not answer, and ${running.length} machines still run (${running.map((one) => one.name).join(", ")})`, {
-    code: "master-unreachable",
-    where: `environment ${state.environment}`,
-    hint: `Mend it first: ./spillway up ${state.environment}, then destroy again. To give up what it knows: ./spillway destroy ${state.environment} --forget`,
-  });
+  throw new SpillwayError(
+    `the master at ${state.endpoint} does not answer, and ${running.length} machines still run (${running.map((one) => one.name).join(", ")})`,
+    {
+      code: "master-unreachable",
+      where: `environment ${state.environment}`,
+      hint: `Mend it first: ./spillway up ${state.environment}, then destroy again. To give up what it knows: ./spillway destroy ${state.environment} --forget`,
+    },
+  );
 }
