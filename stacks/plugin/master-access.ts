@@ -18,6 +18,25 @@ export async function withMaster<T>(access: MasterAccess, act: (client: Client) 
   }
 }
 
+/** A master that was killed is back within seconds: its supervisor starts it anew. */
+const restartAllowanceMs = 10_000;
+
+/**
+ * As `withMaster`, but a master that does not answer is asked again for a while. `act` may run more than once, so it
+ * must change nothing the second time.
+ */
+export async function withPatientMaster<T>(access: MasterAccess, act: (client: Client) => Promise<T>): Promise<T> {
+  const deadline = Date.now() + restartAllowanceMs;
+  for (;;) {
+    try {
+      return await withMaster(access, act);
+    } catch (error) {
+      if (!isUnreachable(error) || Date.now() > deadline) throw error;
+      await delay(100);
+    }
+  }
+}
+
 /** Whether the error says that no master answered; anything else it says is an answer. */
 export function isUnreachable(error: unknown): boolean {
   return error instanceof SpillwayError && (error.code === "master-unreachable" || error.code === "master-timeout");

@@ -48,7 +48,8 @@ tick() {
 ticker=
 stop_ticker() {
   [ -n "$ticker" ] || return 0
-  kill "$ticker" 2>/dev/null || :
+  # KILL: a TERM that comes before the new subshell has put off our traps would be lost, and the wait would last for ever.
+  kill -KILL "$ticker" 2>/dev/null || :
   wait "$ticker" 2>/dev/null || :
   ticker=
 }
@@ -57,6 +58,9 @@ stop_ticker() {
 explain_log() {
   if grep -qiE 'ENOSPC|no space left|EDQUOT|quota exceeded' "$2"; then
     fail "$1 failed: the disk is full" "Free some space there and run the same command again: $(dirname "$2"), $root" "Log: $2"
+  fi
+  if grep -qE 'SELF_SIGNED_CERT|UNABLE_TO_(VERIFY|GET_ISSUER)|CERT_(HAS_EXPIRED|UNTRUSTED)|certificate signed by unknown authority' "$2"; then
+    fail "$1 failed: the registry's certificate is not trusted here" "Behind a proxy with a certificate of its own: NODE_EXTRA_CA_CERTS (and SSL_CERT_FILE for Go) must name that file." "Log: $2"
   fi
   if grep -qiE 'ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|ETIMEDOUT|ERR_SOCKET_TIMEOUT|getaddrinfo|dial tcp|no such host|network is unreachable|i/o timeout|proxyconnect' "$2"; then
     fail "$1 failed: the registry can't be reached" "Check the network or the proxy settings, then run the same command again; what was fetched is kept." "Log: $2"

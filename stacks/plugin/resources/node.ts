@@ -8,7 +8,7 @@ import { installRole } from "../../../bootstrap/actions/install.ts";
 import { removeRole } from "../../../bootstrap/actions/remove.ts";
 import { providerOf } from "../../../providers/registry.ts";
 import { bundleAtHand } from "../bundle-at-hand.ts";
-import { isUnreachable, masterAccess, waitFor, withMaster } from "../master-access.ts";
+import { isUnreachable, masterAccess, waitFor, withMaster, withPatientMaster } from "../master-access.ts";
 import type { ResourceContext, ResourceHandler } from "../rpc.ts";
 import { completeWithBundle } from "./master.ts";
 
@@ -59,7 +59,7 @@ export const node: ResourceHandler<Inputs, Outputs> = {
   async delete(id, state, context) {
     context.status("leaving the pool");
     try {
-      await withCrashPoint("node.forget", () => withMaster(state, (client) => client.removeNode(id)));
+      await withCrashPoint("node.forget", () => withPatientMaster(state, (client) => client.removeNode(id)));
     } catch (error) {
       // Without a master there is no pool to leave; what runs on the machine is ended over SSH below.
       if (!isUnreachable(error)) throw error;
@@ -71,7 +71,7 @@ export const node: ResourceHandler<Inputs, Outputs> = {
 async function install(spec: Inputs, context: ResourceContext): Promise<void> {
   const { name, pool, provider, providerId, labels, attributes, capacity, price } = spec.machine;
   const declared = await withCrashPoint("node.declare", () =>
-    withMaster(spec, (client) =>
+    withPatientMaster(spec, (client) =>
       client.declareNode(name, {
         pool,
         provider,
@@ -97,7 +97,7 @@ async function install(spec: Inputs, context: ResourceContext): Promise<void> {
     },
     joinToken: async ({ hasCertificate }) => {
       if (hasCertificate && declared.state !== "joining") return undefined;
-      return (await withMaster(spec, (client) => client.makeJoinToken(name))).token;
+      return (await withPatientMaster(spec, (client) => client.makeJoinToken(name))).token;
     },
     awaitReady: () =>
       waitFor({

@@ -5,12 +5,12 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import type { LedgerLine } from "../../../agent/contract/api.ts";
+import type { LedgerLine, PoolView } from "../../../agent/contract/api.ts";
 import { withCrashPoint } from "../../../agent/contract/crash-point.ts";
 import { SpillwayError } from "../../../agent/contract/errors.ts";
 import { machine } from "../../../agent/contract/machine.ts";
 import { providerOf } from "../../../providers/registry.ts";
-import { isUnreachable, masterAccess, waitFor, withMaster } from "../master-access.ts";
+import { isUnreachable, masterAccess, waitFor, withMaster, withPatientMaster } from "../master-access.ts";
 import type { ResourceContext, ResourceHandler } from "../rpc.ts";
 
 const graceMs = 10_000;
@@ -70,19 +70,23 @@ export const poolGuard: ResourceHandler<Inputs, Outputs> = {
 };
 
 async function openPool(spec: Inputs): Promise<Outputs> {
-  await withMaster(spec, (client) => client.open());
-  return await readPool(spec);
+  return await withPatientMaster(spec, async (client) => {
+    await client.open();
+    return poolOutputs(await client.pool());
+  });
 }
 
 async function readPool(spec: Inputs): Promise<Outputs> {
-  const pool = await withMaster(spec, (client) => client.pool());
-  const { nodes, capacity } = pool.total;
-  return { nodes, cpu: capacity.cpu, memory: capacity.memory, closing: pool.closing };
+  return await withMaster(spec, async (client) => poolOutputs(await client.pool()));
+}
+
+function poolOutputs({ total, closing }: PoolView): Outputs {
+  return { nodes: total.nodes, cpu: total.capacity.cpu, memory: total.capacity.memory, closing };
 }
 
 async function closePool(state: Inputs, context: ResourceContext): Promise<void> {
   context.status("stopping all tasks");
-  await withMaster(state, async (client) => {
+  await withPatientMaster(state, async (client) => {
     await withCrashPoint("guard.close", () => client.close({ graceMs, reason: `the environment ${state.environment} is being destroyed` }));
     await waitFor({
       what: "all tasks end",
