@@ -1,7 +1,12 @@
 /** The suites: `unit` stands beside its source, `contract` holds the boundaries, `e2e` and `crash` run whole environments, one at a time. */
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 
 const crashTests = "test/e2e/crash*.test.ts";
+
+/** The Node processes that tests start load the same few hundred files again and again: compiled once, they take two thirds of the time. */
+const compiledOnce = { env: { NODE_COMPILE_CACHE: join(import.meta.dirname, "node_modules/.cache/node-compile") } };
 
 /** Whole environments: each brings up processes, so files run one after the other and get minutes. */
 const wholeEnvironments = { fileParallelism: false, maxWorkers: 1, testTimeout: 300_000, hookTimeout: 300_000 } as const;
@@ -9,6 +14,7 @@ const wholeEnvironments = { fileParallelism: false, maxWorkers: 1, testTimeout: 
 export default defineConfig({
   test: {
     pool: "forks",
+    maxWorkers: availableParallelism(),
     projects: [
       {
         extends: true,
@@ -17,9 +23,13 @@ export default defineConfig({
           include: ["{agent,bootstrap,catalog,cli,examples,providers,stacks,tools}/**/*.test.ts", "test/support/**/*.test.ts"],
           testTimeout: 10_000,
           hookTimeout: 10_000,
+          ...compiledOnce,
         },
       },
-      { extends: true, test: { name: "contract", include: ["test/contract/**/*.test.ts"], testTimeout: 30_000, hookTimeout: 30_000 } },
+      {
+        extends: true,
+        test: { name: "contract", include: ["test/contract/**/*.test.ts"], testTimeout: 30_000, hookTimeout: 30_000, ...compiledOnce },
+      },
       { extends: true, test: { name: "e2e", include: ["test/e2e/**/*.test.ts"], exclude: [crashTests], ...wholeEnvironments } },
       { extends: true, test: { name: "crash", include: [crashTests], ...wholeEnvironments } },
     ],

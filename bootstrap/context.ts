@@ -35,7 +35,10 @@ export interface BootstrapRequest {
   readonly joinToken?: (machine: { hasCertificate: boolean }) => Promise<string | undefined>;
   /** Resolves when the role answers as it should; throws what a person should read. */
   readonly awaitReady: () => Promise<void>;
+  /** What it is doing right now. */
   readonly onProgress?: (text: string) => void;
+  /** The sentence of each change, as it is made. */
+  readonly onSentence?: (sentence: string) => void;
   readonly dryRun?: boolean;
   /** Aborted when the operator cancels: the action ends after the current step. */
   readonly signal?: AbortSignal;

@@ -19,12 +19,14 @@ export interface MasterArgs {
 export class Master extends pulumi.CustomResource {
   /** The https URL by which agents and people reach it. */
   declare readonly endpoint: pulumi.Output<string>;
+  /** Which master it is; another one knows nothing of what was told to the one before. */
+  declare readonly instance: pulumi.Output<string>;
 
   constructor(name: string, args: MasterArgs, options?: pulumi.CustomResourceOptions) {
     super(
       "spillway:index:Master",
       name,
-      { ...args, endpoint: undefined, health: undefined },
+      { ...args, endpoint: undefined, instance: undefined, health: undefined },
       { additionalSecretOutputs: ["intermediateKey", "adminToken"], ...options },
     );
   }

@@ -5,7 +5,9 @@ import type { Resources } from "../agent/contract/resources.ts";
 
 export interface NodeArgs {
   machine: pulumi.Input<Machine>;
+  environment: pulumi.Input<string>;
   endpoint: pulumi.Input<string>;
+  masterInstance: pulumi.Input<string>;
   caCert: pulumi.Input<string>;
   adminToken: pulumi.Input<string>;
   /** Kept back for the master beside it. */

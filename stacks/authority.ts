@@ -5,6 +5,8 @@ export interface AuthorityArgs {
   environment: pulumi.Input<string>;
   /** Directory of the environment's local machines; what is left there with its tag goes when it goes. */
   machines: pulumi.Input<string>;
+  /** People's access; a copy that an interrupted run left goes with it. */
+  contextFile: pulumi.Input<string>;
 }
 
 export class Authority extends pulumi.CustomResource {

@@ -19,7 +19,7 @@ export class Environment extends pulumi.ComponentResource {
   constructor(name: string, settings: EnvironmentSettings, layout: StateLayout, options?: pulumi.ComponentResourceOptions) {
     super("spillway:index:Environment", name, {}, options);
     const child = { parent: this };
-    const authority = new Authority("authority", { environment: name, machines: layout.machines }, child);
+    const authority = new Authority("authority", { environment: name, machines: layout.machines, contextFile: layout.context }, child);
     const { environmentId, caCert, adminToken } = authority;
 
     const machines = machineNames(settings).map((named) => {
@@ -46,25 +46,24 @@ export class Environment extends pulumi.ComponentResource {
       },
       child,
     );
-    const { endpoint } = master;
+    const access = { environment: name, endpoint: master.endpoint, masterInstance: master.instance, caCert, adminToken };
+    const { reserve } = settings.masters;
     const nodes = machines.map((machine) => {
-      const reserve = machine === carrier ? { reserve: settings.masters.reserve } : {};
-      return new Node(`node-${machine.name}`, { machine: machine.resource.machine, endpoint, caCert, adminToken, ...reserve }, child);
+      const kept = machine === carrier ? { reserve } : {};
+      return new Node(`node-${machine.name}`, { ...access, machine: machine.resource.machine, ...kept }, child);
     });
     const guard = new PoolGuard(
       "pool-guard",
       {
-        environment: name,
+        ...access,
         machines: machines.map((machine): pulumi.Output<Machine> => machine.resource.machine),
-        endpoint,
-        caCert,
-        adminToken,
+        reserve,
         logDirectory: layout.logs,
       },
       { ...child, dependsOn: nodes },
     );
 
-    this.masterUrl = endpoint;
+    this.masterUrl = master.endpoint;
     this.ca = caCert;
     this.pool = pulumi
       .all([guard.nodes, guard.cpu, guard.memory])

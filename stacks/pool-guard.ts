@@ -1,11 +1,15 @@
 /** The Pulumi resource that is made last and deleted first: it opens the pool, and closes it in order before a teardown. */
 import * as pulumi from "@pulumi/pulumi";
 import type { Machine } from "../agent/contract/machine.ts";
+import type { Resources } from "../agent/contract/resources.ts";
 
 export interface PoolGuardArgs {
   environment: pulumi.Input<string>;
   machines: pulumi.Input<pulumi.Input<Machine>[]>;
+  /** Kept back on the master's machine. */
+  reserve: pulumi.Input<Resources>;
   endpoint: pulumi.Input<string>;
+  masterInstance: pulumi.Input<string>;
   caCert: pulumi.Input<string>;
   adminToken: pulumi.Input<string>;
   /** The final ledger is kept here. */

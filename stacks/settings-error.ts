@@ -58,7 +58,7 @@ export function settingsError(
   return new SpillwayError(told.join("\n"), {
     code: "settings",
     where: source?.file ?? "settings",
-    hint: "Nothing was changed. All keys: docs/settings.md",
+    hint: "Nothing was changed. All settings: docs/settings.md",
   });
 }
 

@@ -3,9 +3,10 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { parse } from "yaml";
+import { z } from "zod";
 import { machineNames } from "./machine-names.ts";
-import { parseSettings } from "./settings.ts";
-import { programDirectory } from "./state-layout.ts";
+import { environmentSettings, parseSettings } from "./settings.ts";
+import { cloneDirectory, programDirectory } from "./state-layout.ts";
 
 const good = { masters: { pool: "m" }, pools: { m: { provider: "local", count: 3 } } };
 
@@ -65,6 +66,11 @@ it("refuses a master's pool that does not exist", () => {
   expect(messageOf({ ...good, masters: { pool: "rack" } })).toBe('masters.pool: there is no node pool "rack"; there are: m');
 });
 
+it("refuses to keep back more than the master's machine has", () => {
+  const value = { masters: { pool: "m", reserve: { cpu: 4 } }, pools: { m: { provider: "local", cpu: 2 } } };
+  expect(messageOf(value)).toBe('masters.reserve: keeps back more cpu than a machine of pool "m" has');
+});
+
 it("refuses timers that do not grow", () => {
   expect(messageOf({ ...good, heartbeat: { suspectAfter: "20s" } })).toMatch(/^heartbeat: must grow/);
 });
@@ -80,3 +86,19 @@ it("never fails with anything but a readable error, whatever it is given", () =>
     }),
   );
 });
+
+it("accepts the example of the reference, and the reference names every key", () => {
+  const reference = readFileSync(join(cloneDirectory, "docs/settings.md"), "utf8");
+  const example = parse(/```yaml\n([\s\S]*?)```/.exec(reference)?.[1] ?? "").config["spillway:environment"];
+  expect(parseSettings(example).pools.m?.labels).toEqual({ rack: "a" });
+  const schema = z.toJSONSchema(environmentSettings, { io: "input", unrepresentable: "any" });
+  for (const key of keysOf(schema)) expect(reference, `docs/settings.md lacks ${key}`).toContain(`${key}:`);
+});
+
+/** Every key a user may write, at any depth. */
+function keysOf(schema: unknown): string[] {
+  if (typeof schema !== "object" || schema === null) return [];
+  const { properties, additionalProperties } = schema as { properties?: Record<string, unknown>; additionalProperties?: unknown };
+  const own = Object.entries(properties ?? {}).flatMap(([key, inner]) => [key, ...keysOf(inner)]);
+  return [...own, ...keysOf(additionalProperties)];
+}

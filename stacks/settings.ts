@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { nodeTimers } from "../agent/contract/agent-config.ts";
 import { cpuQuantity, durationQuantity, memoryQuantity } from "../agent/contract/quantities.ts";
-import type { Resources } from "../agent/contract/resources.ts";
+import { type Resources, shortages } from "../agent/contract/resources.ts";
 import { resourceName } from "../agent/contract/workload.ts";
 import { laterKeys, type SettingsSource, settingsError } from "./settings-error.ts";
 
@@ -53,19 +53,23 @@ export const environmentSettings = z
       reserve: reserve.prefault({}).describe("kept back from tasks on the master's machine"),
     }),
     pools: z
-      .record(resourceName, localPool)
+      .record(resourceName.max(60, "use at most 60 characters, since machines are named <pool>-<number>"), localPool)
       .refine((pools) => Object.keys(pools).length > 0, { message: "there must be at least one node pool" })
       .describe("node pools by name"),
     heartbeat: timers.prefault({}).describe("when silence means something"),
   })
   .superRefine((settings, context) => {
-    if (settings.pools[settings.masters.pool] === undefined) {
+    const carrier = settings.pools[settings.masters.pool];
+    if (carrier === undefined) {
       const names = Object.keys(settings.pools).join(", ");
-      context.addIssue({
-        code: "custom",
-        path: ["masters", "pool"],
-        message: `there is no node pool "${settings.masters.pool}"; there are: ${names}`,
-      });
+      const message = `there is no node pool "${settings.masters.pool}"; there are: ${names}`;
+      context.addIssue({ code: "custom", path: ["masters", "pool"], message });
+      return;
+    }
+    const short = shortages(settings.masters.reserve, { ...carrier, gpus: [] });
+    if (short.length > 0) {
+      const message = `keeps back more ${short.join(" and ")} than a machine of pool "${settings.masters.pool}" has`;
+      context.addIssue({ code: "custom", path: ["masters", "reserve"], message });
     }
   });
 export type EnvironmentSettings = z.infer<typeof environmentSettings>;

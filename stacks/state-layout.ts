@@ -1,5 +1,5 @@
 /** Where an environment keeps what belongs to this clone alone: `<clone>/.spillway/<environment>/`, git-ignored. */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 export interface StateLayout {
   readonly root: string;
@@ -18,8 +18,13 @@ export interface StateLayout {
 export const cloneDirectory = join(import.meta.dirname, "..");
 export const programDirectory = join(import.meta.dirname, "environment");
 
+/** Where all environments of this clone keep their own: SPILLWAY_STATE_DIR, else `.spillway` in the clone. */
+export function stateRoot(): string {
+  return resolve(process.env.SPILLWAY_STATE_DIR || join(cloneDirectory, ".spillway"));
+}
+
 export function stateLayout(environment: string): StateLayout {
-  const root = join(process.env.SPILLWAY_STATE_DIR ?? join(cloneDirectory, ".spillway"), environment);
+  const root = join(stateRoot(), environment);
   return {
     root,
     backend: join(root, "backend"),

@@ -41,7 +41,7 @@ export const joinTokenReply = z.object({
   token: z.string().describe("single-use; secret"),
   expiresAt: z.number(),
 });
-export const joinRequest = z.object({ node: z.string(), token: z.string(), csr: z.string().describe("PKCS#10 PEM, CN = node") });
+export const joinRequest = z.object({ node: z.string().max(63), token: z.string().max(255), csr: z.string().max(16_384).describe("PKCS#10 PEM, CN = node") });
 export const joinReply = z.object({ certificate: z.string().describe("PEM chain: node, then intermediate"), expiresAt: z.number() });
 export type JoinRequest = z.infer<typeof joinRequest>;
 export type JoinReply = z.infer<typeof joinReply>;
@@ -51,7 +51,7 @@ export const jobList = z.object({ jobs: z.array(jobView) });
 
 /** A decision or change, told with its reason. */
 export const event = z.object({
-  seq: z.number().int().describe("grows by one per event"),
+  seq: z.number().int().describe("grows with each event; numbers may be left out"),
   at: z.number(),
   kind: z.string().describe("e.g. task-placed, node-lost, job-submitted"),
   subject: z.string().describe("what it is about: job/train-41, node/m2, environment"),
@@ -83,7 +83,7 @@ export const closingView = z.object({ closing: z.boolean(), activeTasks: z.numbe
 export type ClosingView = z.infer<typeof closingView>;
 
 /** What POST /v1/close takes: it latches `closing`, cancels what waits and stops what runs. */
-export const closeRequest = z.object({ graceMs: z.number().int().min(0).default(10_000), reason: z.string() });
+export const closeRequest = z.object({ graceMs: z.number().int().min(0).max(3_600_000).default(10_000), reason: z.string().max(500) });
 
 /** One line of GET /v1/ledger (NDJSON): what ran, and on what; kept after a teardown as final-ledger.jsonl. */
 export const ledgerLine = z.discriminatedUnion("kind", [

@@ -21,6 +21,9 @@ export function installLayout(root: string) {
     current: (role: AgentRole) => `${opt}/${role}`,
     config: (role: AgentRole) => `${etc}/${role}.json`,
     caFile: `${etc}/ca.pem`,
+    intermediateCertFile: `${etc}/intermediate.pem`,
+    /** On the master's machine only, 0600. */
+    intermediateKeyFile: `${etc}/intermediate-key.pem`,
     state: (role: AgentRole) => `${lib}/${role}`,
     logFile: (role: AgentRole) => `${log}/${role}.log`,
   };

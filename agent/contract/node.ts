@@ -7,27 +7,34 @@ export type NodeState = z.infer<typeof nodeState>;
 
 /** Facts the agent reads off its host; each is a file in agent/node/fingerprint. */
 export const nodeFacts = z.object({
-  hostname: z.string(),
-  os: z.string().describe("linux, darwin"),
-  arch: z.string().describe("x64, arm64"),
-  kernel: z.string(),
-  bootId: z.string().describe("changes when the host is rebooted"),
+  hostname: z.string().max(255),
+  os: z.string().max(63).describe("linux, darwin"),
+  arch: z.string().max(63).describe("x64, arm64"),
+  kernel: z.string().max(255),
+  bootId: z.string().max(255).describe("changes when the host is rebooted"),
   cpuCount: z.number().int().positive(),
   memoryMiB: z.number().int().positive(),
   diskFreeMiB: z.number().int().nonnegative(),
   enforced: z
     .array(z.enum(["cpu", "memory", "disk"]))
+    .max(3)
     .describe("which limits the host's kernel enforces on tasks; others are only accounted"),
 });
 export type NodeFacts = z.infer<typeof nodeFacts>;
 
+/** Names and values, bounded so that a node's record fits in the master's store. */
+const texts = z
+  .record(z.string().max(63), z.string().max(256))
+  .refine((record) => Object.keys(record).length <= 32, "at most 32 entries")
+  .default({});
+
 /** What the operator's side says about a node (from its Machine); the agent can't change it. */
 export const nodeDeclaration = z.object({
-  pool: z.string(),
-  provider: z.string(),
-  providerId: z.string(),
-  labels: z.record(z.string(), z.string()).default({}),
-  attributes: z.record(z.string(), z.string()).default({}),
+  pool: z.string().max(63),
+  provider: z.string().max(63),
+  providerId: z.string().max(512),
+  labels: texts,
+  attributes: texts,
   capacity: resources.optional().describe("declared capacity; without it the agent's measurement counts"),
   reserve: resources.optional().describe("kept back from the offer, for the master beside it"),
   price: z.object({ hourly: z.number().nonnegative() }).optional(),

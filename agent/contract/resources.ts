@@ -6,11 +6,18 @@ export const resources = z.object({
   memory: z.number().int().nonnegative().describe("MiB"),
   disk: z.number().int().nonnegative().default(0).describe("MiB"),
   gpus: z
-    .array(z.object({ model: z.string().describe("e.g. a100"), count: z.number().int().positive() }))
+    .array(z.object({ model: z.string().max(63).describe("e.g. a100"), count: z.number().int().positive() }))
+    .max(64)
     .default([])
     .describe("GPUs by model"),
 });
 export type Resources = z.infer<typeof resources>;
+
+/** What a task may ask for: a task that needs nothing would have no limit. */
+export const taskResources = resources.extend({
+  cpu: z.number().int().min(1).describe("millicores"),
+  memory: z.number().int().min(1).describe("MiB"),
+});
 
 export const noResources: Resources = { cpu: 0, memory: 0, disk: 0, gpus: [] };
 

@@ -17,8 +17,8 @@ export const agentMessage = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("hello"),
     wire: z.number().int(),
-    agentVersion: z.string(),
-    bundle: z.string().describe("digest of the bundle it runs"),
+    agentVersion: z.string().max(63),
+    bundle: z.string().max(255).describe("digest of the bundle it runs"),
     facts: nodeFacts,
     measured: resources.describe("what the host has, as measured"),
     tasks: z.array(taskReport).describe("every attempt it knows: running, or finished and not yet recorded"),

@@ -1,6 +1,6 @@
 /** Jobs and their tasks. A job's array has `count` indexes; each index has attempts; one attempt is one task on one node. */
 import { z } from "zod";
-import { resources } from "./resources.ts";
+import { resources, taskResources } from "./resources.ts";
 
 /** Lower-case letters, digits and dashes, at most 63: the form of names of jobs, nodes, pools. */
 export const resourceName = z
@@ -14,7 +14,7 @@ export const jobSpec = z.strictObject({
   name: resourceName.optional().describe("the job's id; made up when left out"),
   command: z.array(z.string()).min(1).describe("argv; no shell is put before it"),
   env: z.record(z.string(), z.string()).default({}),
-  resources: resources.describe("what each task needs"),
+  resources: taskResources.describe("what each task needs"),
   priority: z.number().int().min(0).max(100).default(50).describe("higher is placed first"),
   retries: z
     .number()
@@ -44,6 +44,7 @@ export const attempt = z.object({
   finishedAt: z.number().optional(),
   exitCode: z.number().int().optional().describe("128 + signal number when a signal ended it"),
   reason: z.string().optional().describe("a sentence: why it ended as it did"),
+  fault: z.literal("node").optional().describe("its node, not the task, was at fault: it counts for nothing"),
 });
 export type Attempt = z.infer<typeof attempt>;
 
@@ -90,12 +91,13 @@ export type TaskSpec = z.infer<typeof taskSpec>;
 
 /** What an agent tells about one attempt. A finished report is repeated until the master says it is recorded. */
 export const taskReport = z.object({
-  taskId: z.string(),
+  taskId: z.string().max(128),
   state: z.enum(["running", "stopping", "succeeded", "failed", "cancelled", "lost"]),
   startedAt: z.number().optional(),
   finishedAt: z.number().optional(),
   exitCode: z.number().int().optional(),
-  reason: z.string().optional(),
+  reason: z.string().max(10_000).optional(),
+  fault: z.literal("node").optional().describe("with `lost`: the host could not start it (no space, no processes left); the task is not to blame"),
 });
 export type TaskReport = z.infer<typeof taskReport>;
 

@@ -13,28 +13,71 @@ export interface BulkOptions {
   readonly output: (taskId: string) => TaskOutput | undefined;
   readonly log: Log;
   readonly idleMs?: number;
+  /** The pause before a failed dial is tried again; it doubles each time. */
+  readonly retryMs?: number;
 }
 
 export interface Bulk {
-  /** Does nothing when it is open or being opened. */
+  /** Does nothing when it is open or being opened; when it is being closed, it is opened again afterwards. */
   open(): void;
   close(): void;
 }
 
 /** So that a hostile or broken master can't use up this host's files and memory. */
 const maxStreams = 256;
+/** The master asks again for the next log, so a few tries in some seconds are enough. */
+const maxDials = 4;
+const defaultRetryMs = 250;
 
-export function bulkConnection({ config, output, log, idleMs = bulkIdleMs }: BulkOptions): Bulk {
+export function bulkConnection({ config, output, log, idleMs = bulkIdleMs, retryMs = defaultRetryMs }: BulkOptions): Bulk {
   let socket: WebSocket | undefined;
+  let retry: NodeJS.Timeout | undefined;
+  let closed = false;
+  /** It was asked for while it was being closed. */
+  let wanted = false;
 
   function open(): void {
-    if (socket !== undefined) return;
+    if (socket === undefined && retry === undefined) return dial(1);
+    if (socket !== undefined && socket.readyState === socket.CLOSING) wanted = true;
+  }
+
+  function dial(attempt: number): void {
+    if (closed) return;
     try {
-      socket = dialMaster(config, bulkPath);
-      serve(socket);
+      const current = dialMaster(config, bulkPath);
+      socket = current;
+      let opened = false;
+      current.on("open", () => {
+        opened = true;
+      });
+      serve(current);
+      current.on("close", () => {
+        socket = undefined;
+        if (opened && wanted) dial(1);
+        else if (!opened) dialAgain(attempt);
+        wanted = false;
+      });
     } catch (error) {
       log.warn(`the bulk connection can't be opened: ${describeError(error)}`);
+      dialAgain(attempt);
     }
+  }
+
+  function dialAgain(attempt: number): void {
+    if (closed || attempt >= maxDials) return;
+    retry = setTimeout(
+      () => {
+        retry = undefined;
+        dial(attempt + 1);
+      },
+      retryMs * 2 ** (attempt - 1),
+    ).unref();
+  }
+
+  function close(): void {
+    closed = true;
+    clearTimeout(retry);
+    socket?.terminate();
   }
 
   function serve(current: WebSocket): void {
@@ -77,11 +120,10 @@ export function bulkConnection({ config, output, log, idleMs = bulkIdleMs }: Bul
       clearTimeout(idle);
       for (const stream of streams.values()) stream.close();
       streams.clear();
-      if (socket === current) socket = undefined;
     });
   }
 
-  return { open, close: () => socket?.terminate() };
+  return { open, close };
 }
 
 function parseRequest(text: string): BulkRequest | undefined {

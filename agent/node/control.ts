@@ -83,7 +83,8 @@ export function connectControl(options: ControlOptions): Control {
         link.beat(message.heartbeatIntervalMs, () => send({ type: "heartbeat", sentAt: Date.now() }));
         log.info(`connected to ${config.endpoint}`);
         const skewMs = Date.now() - message.masterTime;
-        if (Math.abs(skewMs) > clockSkewWarningMs) log.warn(`this host's clock is ${skewMs} ms ahead of the master's`);
+        if (Math.abs(skewMs) > clockSkewWarningMs)
+          log.warn(`this host's clock is ${Math.abs(skewMs)} ms ${skewMs > 0 ? "ahead of" : "behind"} the master's`);
       } else if (message.type === "refused") {
         refused = true;
         log.error(`the master refuses this agent: ${message.reason}`);

@@ -28,6 +28,7 @@ function aNode(reports: TaskReport[] = []) {
   const executor: Executor = {
     start: async (task) => void calls.push(["start", task.taskId]),
     stop: async (...stop) => void calls.push(["stop", ...stop]),
+    stopAll: async () => undefined,
     recorded: async (taskId) => void calls.push(["recorded", taskId]),
     list: () => reports,
     onReport: (given) => {

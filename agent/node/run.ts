@@ -6,7 +6,7 @@ import { productVersion, wireVersion } from "../contract/version.ts";
 import type { AgentMessage, MasterMessage } from "../contract/wire.ts";
 import { bulkConnection } from "./bulk.ts";
 import { connectControl } from "./control.ts";
-import { type Executor, isFinished } from "./executor/executor.ts";
+import type { Executor } from "./executor/executor.ts";
 import { processExecutor } from "./executor/process.ts";
 import { bootIdFact } from "./fingerprint/boot-id.ts";
 import { fingerprint } from "./fingerprint.ts";
@@ -60,10 +60,13 @@ export async function runAgent({ config, bundle, taskSupervisor, renewCommand }:
     return () => ({ type: "hello", wire: wireVersion, agentVersion: productVersion, bundle, ...host, tasks: executor.list() });
   }
 
+  let leaving = false;
   function onMessage(message: MasterMessage): void {
+    if (leaving && (message.type === "run" || message.type === "leave")) return;
     if (message.type === "run" || message.type === "stop" || message.type === "recorded") void tasks.handle(message);
     else if (message.type === "open-bulk") bulk.open();
     else if (message.type === "leave") {
+      leaving = true;
       log.info("the node was removed from the pool: stopping every task");
       void stopEverything(executor).then(() => end.resolve(0));
     }
@@ -80,13 +83,7 @@ export async function runAgent({ config, bundle, taskSupervisor, renewCommand }:
 
 /** Resolves when no task runs, and its end is recorded or the master takes too long. */
 async function stopEverything(executor: Executor): Promise<void> {
-  const reason = "the node was removed from the pool";
-  await Promise.all(executor.list().map(({ taskId }) => executor.stop(taskId, undefined, reason)));
-  await untilNone(() => executor.list().filter((report) => !isFinished(report)), Number.POSITIVE_INFINITY);
-  await untilNone(() => executor.list(), lastReportsMs);
-}
-
-async function untilNone(remaining: () => readonly unknown[], longestMs: number): Promise<void> {
-  const deadline = Date.now() + longestMs;
-  while (remaining().length > 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
+  await executor.stopAll("the node was removed from the pool");
+  const deadline = Date.now() + lastReportsMs;
+  while (executor.list().length > 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
 }

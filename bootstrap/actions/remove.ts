@@ -11,7 +11,7 @@ import { runPhases } from "../run-phases.ts";
 
 const phases = [connect, facts, stop, stopTasks, uninstall];
 
-export interface RemoveRequest extends Pick<BootstrapRequest, "onProgress" | "dryRun" | "signal"> {
+export interface RemoveRequest extends Pick<BootstrapRequest, "onProgress" | "onSentence" | "dryRun" | "signal"> {
   readonly machine: Machine;
   readonly role: AgentRole;
 }

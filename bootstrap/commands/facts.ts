@@ -16,16 +16,15 @@ for tool in tar gzip cmp awk; do command -v $tool >/dev/null 2>&1 || printf 'mis
 if command -v sha256sum >/dev/null 2>&1; then echo sha256=sha256sum; elif command -v shasum >/dev/null 2>&1; then echo 'sha256=shasum -a 256'; fi`);
 }
 
-/** What is installed of a role: `bundle=yes` when that digest is there, `current=` the bundle in use, `certificate=yes` when it has one. */
+/** What is installed of a role: `bundle=yes` when that digest is there, `node=` what its Node links to, `current=` the bundle in use. */
 export function readInstallation(layout: InstallLayout, role: AgentRole, digest: string): string[] {
   return script(
     `
 if [ -d "$1" ]; then echo bundle=yes; fi
-printf 'current=%s\\n' "$(readlink "$2" 2>/dev/null)"
-if [ -s "$3/cert.pem" ]; then echo certificate=yes; fi`,
+printf 'node=%s\\n' "$(readlink "$1/bin/node" 2>/dev/null)"
+printf 'current=%s\\n' "$(readlink "$2" 2>/dev/null)"`,
     layout.bundle(digest),
     layout.current(role),
-    layout.state(role),
   );
 }
 

@@ -68,38 +68,37 @@ export function readRoleLog(layout: InstallLayout, role: AgentRole): string[] {
   return ["tail", "-n", "5", layout.logFile(role)];
 }
 
+/** Everything on the machine that belongs to this role alone. */
+function filesOf(layout: InstallLayout, role: AgentRole): string[] {
+  const files = [layout.config(role), layout.state(role), layout.logFile(role), layout.current(role)];
+  return role === "master" ? [...files, layout.intermediateCertFile, layout.intermediateKeyFile] : files;
+}
+
 /** Prints `installed` when anything of Spillway is on the machine. */
 export function readInstalled(layout: InstallLayout, role: AgentRole): string[] {
   return script(
     `for path do if [ -e "$path" ] || [ -L "$path" ]; then echo installed; break; fi; done`,
-    layout.current(role),
-    layout.config(role),
-    layout.state(role),
-    layout.logFile(role),
+    ...filesOf(layout, role),
     ...layout.owned,
   );
 }
 
-/**
- * Deletes the role's files, then every bundle no role points at, then our directories if they are empty.
- * $1… : etc file, state, log, link; then the bundles' directory; then the owned directories.
- */
+/** Deletes the role's files and every bundle that no other role points at; where no other role is, all our directories. */
 export function uninstallRole(layout: InstallLayout, role: AgentRole): string[] {
   const other: AgentRole = role === "agent" ? "master" : "agent";
   return script(
     `
 set -e
-rm -rf "$1" "$2" "$3" "$4"
-other=$5 bundles=$6; shift 6
-if [ ! -L "$other" ]; then rm -rf "$@"; exit 0; fi
-keep=$(readlink "$other")
+other=$1 bundles=$2 config=$3; shift 3
+if [ ! -L "$other" ] && [ ! -e "$config" ]; then for path do if [ "$path" != -- ]; then rm -rf "$path"; fi; done; exit 0; fi
+while [ "$1" != -- ]; do rm -rf "$1" "$1.new"; shift; done
+keep=$(readlink "$other" || :)
 for bundle in "$bundles"/*; do if [ "$bundle" != "$keep" ]; then rm -rf "$bundle"; fi; done`,
-    layout.config(role),
-    layout.state(role),
-    layout.logFile(role),
-    layout.current(role),
     layout.current(other),
     layout.bundles,
+    layout.config(other),
+    ...filesOf(layout, role),
+    "--",
     ...layout.owned,
   );
 }

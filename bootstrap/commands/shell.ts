@@ -5,7 +5,8 @@ export function commandLine(argv: readonly string[]): string {
   return argv.map(quote).join(" ");
 }
 
-function quote(word: string): string {
+/** One word, quoted where it needs it. */
+export function quote(word: string): string {
   if (word.includes("\0")) throw new RangeError("a command's argument holds a NUL character");
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -7,12 +7,15 @@ import { connectSession } from "../ssh/session.ts";
 export const connect: Phase = {
   title: "connect",
   async run(context) {
-    const { machine, dryRun, onProgress } = context.request;
+    const { machine, dryRun, onProgress, onSentence } = context.request;
     context.session = await connectSession(machine);
     context.remote = remoteOver(context.session, {
       where: whereOf(machine),
       dryRun: dryRun ?? false,
-      onSentence: (sentence) => onProgress?.(sentence),
+      onSentence: (sentence) => {
+        onProgress?.(sentence);
+        onSentence?.(`${machine.name}: ${sentence}`);
+      },
     });
   },
 };

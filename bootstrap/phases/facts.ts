@@ -18,6 +18,7 @@ export const facts: Phase = {
       throw new SpillwayError(`its shell did not answer as a POSIX shell does: ${result.stderr.trim().slice(0, 200)}`, {
         code: "no-posix-shell",
         where: whereOf(context.request.machine),
+        hint: "Its user needs sh as login shell.",
       });
     }
     context.facts = {

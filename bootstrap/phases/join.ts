@@ -1,5 +1,5 @@
 /** Gives the agent its certificate: a single-use token goes over SSH's stdin, the agent makes its own key and asks the master. */
-import { parseFacts, readInstallation } from "../commands/facts.ts";
+import { X509Certificate } from "node:crypto";
 import { joinNode } from "../commands/role.ts";
 import { filledIn, type Phase } from "../context.ts";
 
@@ -10,11 +10,23 @@ export const join: Phase = {
     const { request } = context;
     const remote = filledIn(context.remote, "remote");
     const layout = filledIn(context.layout, "layout");
-    const bundle = filledIn(context.bundle, "bundle");
-    const installed = parseFacts((await remote.read(readInstallation(layout, "agent", bundle.digest))).stdout);
-    const token = await request.joinToken?.({ hasCertificate: installed.has("certificate") && !context.authorityChanged });
+    const certificate = (await remote.read(["cat", `${layout.state("agent")}/cert.pem`])).stdout;
+    const token = await request.joinToken?.({ hasCertificate: isGood(certificate) && !context.authorityChanged });
     if (token === undefined) return;
     await remote.change("remote.join", `join the pool as ${request.machine.name}`, joinNode(layout), { stdin: `${token}\n` });
     context.restartNeeded = true;
   },
 };
+
+/** An agent renews its certificate long before; one that was off for days has to join again. */
+const leastValidMs = 3_600_000;
+
+/** Whether the PEM is a certificate that is good for a while yet. */
+export function isGood(pem: string, now = Date.now()): boolean {
+  if (pem.trim() === "") return false;
+  try {
+    return new X509Certificate(pem).validToDate.getTime() - now > leastValidMs;
+  } catch {
+    return false;
+  }
+}

@@ -25,7 +25,9 @@ export const preflight: Phase = {
     throw new SpillwayError(`it can't take the ${request.role}: ${problems.join("; ")}`, {
       code: problems.some((problem) => problem.startsWith("port")) ? "port-in-use" : "preflight-failed",
       where: whereOf(request.machine),
-      hint: "Nothing was changed on it. Mend that and run it again.",
+      hint: problems.some((problem) => problem.startsWith("port"))
+        ? `Nothing was changed on it. Stop that program (ss -ltnp 'sport = :${request.listenPort}' names it) and run it again.`
+        : "Nothing was changed on it. Mend that and run it again.",
     });
   },
 };

@@ -2,6 +2,7 @@
 import { createReadStream } from "node:fs";
 import { unpackBundle } from "../commands/bundle.ts";
 import { parseFacts, readInstallation } from "../commands/facts.ts";
+import { pointLink } from "../commands/files.ts";
 import { filledIn, type Phase } from "../context.ts";
 
 const uploadTimeoutMs = 15 * 60_000;
@@ -17,7 +18,12 @@ export const uploadBundle: Phase = {
     const bundle = await request.bundle(nodeBinary === undefined ? "linux-x64" : "host");
     context.bundle = bundle;
     const installed = parseFacts((await remote.read(readInstallation(layout, request.role, bundle.digest))).stdout);
-    if (installed.has("bundle")) return;
+    if (installed.has("bundle")) {
+      if (nodeBinary === undefined || installed.get("node")?.[0] === nodeBinary) return;
+      await remote.change("remote.install", `link Node ${nodeBinary}`, pointLink(`${layout.bundle(bundle.digest)}/bin/node`, nodeBinary));
+      context.restartNeeded = true;
+      return;
+    }
     const sentence = `upload the bundle ${bundle.digest.slice(0, 12)} (${formatBytes(bundle.bytes)}${nodeBinary === undefined ? "" : ", Node linked"})`;
     const command = unpackBundle({ layout, digest: bundle.digest, tarballSha256: bundle.sha256, sha256: facts.sha256, nodeBinary });
     let lastPercent = -1;

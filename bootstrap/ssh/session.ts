@@ -47,7 +47,8 @@ export async function connectSession(machine: Machine): Promise<Session> {
   let presented = "";
   await new Promise<void>((resolve, reject) => {
     client.once("ready", resolve);
-    client.once("error", (error) => reject(connectFailure(error, where, pinned, presented)));
+    // `on`, not `once`: a refused connection may tell a second error, and one without a listener ends the process.
+    client.on("error", (error) => reject(connectFailure(error, where, pinned, presented)));
     client.once("connect", () => {
       // Without it each small message waits 40 ms for the acknowledgement of the one before.
       client.setNoDelay(true);
@@ -159,6 +160,7 @@ function readCredential(machine: Machine, where: string): Buffer {
       code: "credential-missing",
       where,
       cause,
+      hint: "Put the key back, or make the machine anew.",
     });
   }
 }
@@ -173,7 +175,17 @@ function connectFailure(error: Error & { level?: string }, where: string, pinned
     });
   }
   if (error.level === "client-authentication") {
-    return new SpillwayError("it refuses our SSH key", { code: "ssh-auth-failed", where, cause: error });
+    return new SpillwayError("it refuses our SSH key", {
+      code: "ssh-auth-failed",
+      where,
+      cause: error,
+      hint: "The key that its credential names must be allowed on it.",
+    });
   }
-  return new SpillwayError(`it does not answer over SSH: ${error.message}`, { code: "ssh-unreachable", where, cause: error });
+  return new SpillwayError(`it does not answer over SSH: ${error.message}`, {
+    code: "ssh-unreachable",
+    where,
+    cause: error,
+    hint: "Look whether it is on and reachable, then run it again; it goes on from here.",
+  });
 }

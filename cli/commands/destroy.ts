@@ -1,10 +1,13 @@
 /** `spillway destroy ENV`: stops all tasks, takes everything down in order, keeps the logs. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
 import { SpillwayError } from "../../agent/contract/errors.ts";
 import { formatDuration } from "../../agent/contract/quantities.ts";
 import { destroy } from "../../stacks/workflow/destroy.ts";
 import { outputOption, wantsJson, withExamples } from "../command-options.ts";
+import { interruptible } from "../interruptible.ts";
 import { print, printJson, say, status } from "../output.ts";
 import { showRows } from "../progress-rows.ts";
 
@@ -23,11 +26,14 @@ export function registerDestroy(program: Command): void {
       if (options.yes !== true) await confirm(environment);
       const begun = Date.now();
       status("  opening the stack");
-      const result = await destroy(environment, { onRow: showRows(), onNotice: say, forget: options.forget !== undefined });
+      const result = await interruptible(`./spillway destroy ${environment}`, () =>
+        destroy(environment, { onRow: showRows(), onNotice: say, forget: options.forget !== undefined }),
+      );
       if (wantsJson(command)) return printJson({ ...result, seconds: (Date.now() - begun) / 1000 });
       if (result.changes === 0) return print(`There was nothing of ${environment} to take down.`);
       print(`Gone: ${result.changes} resources of ${environment}     ${formatDuration(Date.now() - begun)}`);
-      return print(`  kept        ${result.logs} (final-ledger.jsonl tells what ran)`);
+      const ledger = existsSync(join(result.logs, "final-ledger.jsonl")) ? " (final-ledger.jsonl tells what ran)" : "";
+      return print(`  kept        ${result.logs}${ledger}`);
     });
   withExamples(command, [
     "spillway destroy local",
@@ -46,5 +52,9 @@ async function confirm(environment: string): Promise<void> {
   const prompt = createInterface({ input: process.stdin, output: process.stderr });
   const answer = await prompt.question(`This stops every task of ${environment} and takes its machines down. Type its name to go on: `);
   prompt.close();
-  if (answer.trim() !== environment) throw new SpillwayError("not confirmed; nothing was changed", { code: "not-confirmed" });
+  if (answer.trim() !== environment)
+    throw new SpillwayError("not confirmed; nothing was changed", {
+      code: "not-confirmed",
+      hint: "Type the environment's own name to confirm.",
+    });
 }

@@ -1,5 +1,6 @@
 /** `spillway env ENV`: the shell variables under which plain Pulumi finds the environment; makes its stack. */
 import type { Command } from "commander";
+import { quote } from "../../bootstrap/commands/shell.ts";
 import { shellExports } from "../../stacks/workflow/shell-exports.ts";
 import { outputOption, wantsJson, withExamples } from "../command-options.ts";
 import { clearStatus, print, printJson, status } from "../output.ts";
@@ -15,15 +16,15 @@ export function registerEnv(program: Command): void {
       const variables = await shellExports(environment);
       clearStatus();
       if (wantsJson(command)) return printJson(variables);
-      for (const [name, value] of Object.entries(variables)) print(`export ${name}=${quoted(value)}`);
+      return print(
+        Object.entries(variables)
+          .map(([name, value]) => `export ${name}=${quote(value)}`)
+          .join("\n"),
+      );
     });
   withExamples(command, [
     'eval "$(spillway env local)"',
     "cd stacks/environment && pulumi up -s local",
     "pulumi destroy --remove -s local",
   ]);
-}
-
-function quoted(value: string): string {
-  return `'${value.replaceAll("'", "'\\''")}'`;
 }

@@ -1,11 +1,13 @@
 /** `spillway up ENV`: makes what the settings say, and mends what is broken. */
 import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
+import { SpillwayError } from "../../agent/contract/errors.ts";
 import { formatCpu, formatDuration, formatMemory } from "../../agent/contract/quantities.ts";
 import { productVersion } from "../../agent/contract/version.ts";
 import { stateLayout } from "../../stacks/state-layout.ts";
 import { type PlannedChange, preview, type UpResult, up } from "../../stacks/workflow/up.ts";
 import { outputOption, wantsJson, withExamples } from "../command-options.ts";
+import { interruptible } from "../interruptible.ts";
 import { print, printJson, say, status } from "../output.ts";
 import { showPlan } from "../planned-changes.ts";
 import { showRows } from "../progress-rows.ts";
@@ -22,14 +24,24 @@ export function registerUp(program: Command): void {
       say(`Spillway ${productVersion} · environment ${environment} · state in ${stateLayout(environment).root}`);
       status("  opening the stack");
       const shown = { onRow: showRows(), onNotice: say };
-      if (options.yes !== true && process.stdin.isTTY && environment !== "local") {
-        if (!(await agreed(await preview(environment, { onRow: () => undefined, onNotice: say })))) return;
+      if (options.yes !== true && environment !== "local") {
+        if (!process.stdin.isTTY) throw untold(environment);
+        if (!(await agreed(await preview(environment, { onRow: () => undefined, onNotice: say })))) return undefined;
       }
-      const result = await up(environment, { ...shown, onStart: () => status("  looking at what is there") });
+      const result = await interruptible(`./spillway up ${environment}`, () =>
+        up(environment, { ...shown, onStart: () => status("  looking at what is there") }),
+      );
       if (wantsJson(command)) return printJson({ ...result, seconds: (Date.now() - begun) / 1000 });
       return printResult(environment, result, Date.now() - begun);
     });
   withExamples(command, ["spillway up local", "spillway up local --output json"]);
+}
+
+function untold(environment: string): SpillwayError {
+  return new SpillwayError("without a terminal it is not asked, so it must be told", {
+    code: "usage",
+    hint: `spillway preview ${environment}, then: spillway up ${environment} --yes`,
+  });
 }
 
 async function agreed(planned: readonly PlannedChange[]): Promise<boolean> {

@@ -36,7 +36,7 @@ function serve(directory: string): void {
 
   const server = new ssh2.Server({ hostKeys: [readFileSync(join(directory, "host_key"))], ident: "spillway-local" }, (client) => {
     // Without it each small message waits 40 ms for the acknowledgement of the one before.
-    client.setNoDelay(true);
+    (client as unknown as { setNoDelay(on: boolean): void }).setNoDelay(true); // its types lack it
     client.on("authentication", (attempt: AuthContext) => {
       if (attempt.method !== "publickey") return attempt.reject(["publickey"]);
       const sameKey = attempt.key.data.length === allowed.length && timingSafeEqual(attempt.key.data, allowed);

@@ -78,7 +78,11 @@ export const localProvider: Provider = {
   async start(machine: Machine): Promise<void> {
     const directory = directoryOf(machine);
     if (readRecord(directory)?.providerId !== machine.providerId) {
-      throw new SpillwayError(`its directory ${directory} is gone`, { code: "machine-gone", where: `machine ${machine.name}` });
+      throw new SpillwayError(`its directory ${directory} is gone`, {
+        code: "machine-gone",
+        where: `machine ${machine.name}`,
+        hint: "The next up makes it anew.",
+      });
     }
     if (!isRunning(directory)) await withCrashPoint("machine.start", () => startServer(machine, directory));
   },
@@ -112,9 +116,11 @@ export async function deleteAllLocalMachines(environmentId: string, where: strin
   for (const entry of readdirSync(where)) {
     const directory = join(where, entry);
     const isDraft = entry.startsWith(".") && entry.endsWith(".new");
-    if (!isDraft && readRecord(directory)?.environmentId !== environmentId) continue;
-    await endMachineProcesses(directory);
-    deleteDirectory(directory);
+    // What has no record was half made or half deleted, and the folder belongs to the environment.
+    const owner = readRecord(directory)?.environmentId;
+    if (!isDraft && owner !== undefined && owner !== environmentId) continue;
+    await withCrashPoint("machine.stop", () => endMachineProcesses(directory));
+    await withCrashPoint("machine.delete", () => deleteDirectory(directory));
   }
 }
 
@@ -152,7 +158,6 @@ async function makeDirectory(spec: LocalMachineSpec): Promise<LocalMachineRecord
     providerId: `local-${randomUUID()}`,
     port: await freePort(),
     hostKey: hostKey.fingerprint,
-    capacity: spec.capacity,
     user: userInfo().username,
   };
   await withCrashPoint("machine.directory", () => {
@@ -231,7 +236,13 @@ function deleteDirectory(directory: string): void {
 
 function readRecord(directory: string): LocalMachineRecord | undefined {
   const file = join(directory, "machine.json");
-  return existsSync(file) ? localMachineRecord.parse(JSON.parse(readFileSync(file, "utf8"))) : undefined;
+  if (!existsSync(file)) return undefined;
+  try {
+    return localMachineRecord.parse(JSON.parse(readFileSync(file, "utf8")));
+  } catch {
+    // Torn by a power cut: as good as none, and then the machine is made anew.
+    return undefined;
+  }
 }
 
 function isRunning(directory: string): boolean {

@@ -1,6 +1,5 @@
 /** What a local machine's directory says of it: the provider's own record, and the machine's tags. */
 import { z } from "zod";
-import { resources } from "../../agent/contract/resources.ts";
 
 export const localMachineRecord = z.object({
   environmentId: z.string(),
@@ -9,7 +8,6 @@ export const localMachineRecord = z.object({
   providerId: z.string().describe("a new UUID for each machine made, also in the same directory"),
   port: z.number().int(),
   hostKey: z.string().describe("SHA256:… of its SSH host key"),
-  capacity: resources,
   user: z.string(),
 });
 export type LocalMachineRecord = z.infer<typeof localMachineRecord>;

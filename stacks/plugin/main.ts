@@ -30,12 +30,23 @@ setInterval(() => {
 // How the engine ends a plugin that has nothing more to do; a Ctrl-C comes as `cancel`, since plugins have a process group of their own.
 process.on("SIGINT", () => process.exit(0));
 // The SDK prints every error with its trace; the person gets the message from the engine.
-console.error = (...words: unknown[]) => {
-  const directory = process.env.SPILLWAY_PLUGIN_LOG;
+console.error = (...words: unknown[]) => keep("plugin.log", words.map(String).join(" "));
+
+/** Appends a line to a log of the environment; `./spillway` and `./spillway env` say where they are. */
+function keep(file: string, text: string): void {
+  const directory = process.env.SPILLWAY_LOGS;
   if (directory === undefined) return;
   mkdirSync(directory, { recursive: true });
-  appendFileSync(join(directory, "plugin.log"), `${words.map(String).join(" ")}\n`);
-};
+  appendFileSync(join(directory, file), `${new Date().toISOString()} ${text}\n`);
+}
 
 const engineAddress = process.argv.slice(2).find((argument) => !argument.startsWith("--"));
-await main(providerOf({ version: productVersion, handlers, statusLine: statusLineTo(engineAddress) }), process.argv.slice(2));
+await main(
+  providerOf({
+    version: productVersion,
+    handlers,
+    statusLine: statusLineTo(engineAddress),
+    changeLog: (text) => keep("changes.log", text),
+  }),
+  process.argv.slice(2),
+);

@@ -5,8 +5,14 @@ import { type Client, createClient } from "../../agent/contract/client.ts";
 import { SpillwayError } from "../../agent/contract/errors.ts";
 
 /** Inputs shared by every resource that talks to the master. */
-export const masterAccess = z.object({ endpoint: z.string(), caCert: z.string(), adminToken: z.string() });
-export type MasterAccess = z.infer<typeof masterAccess>;
+export const masterAccess = z.object({
+  endpoint: z.string(),
+  caCert: z.string(),
+  adminToken: z.string(),
+  masterInstance: z.string().describe("another master knows nothing of what was told to the one before"),
+});
+/** What is needed to dial it. */
+export type MasterAccess = Pick<z.infer<typeof masterAccess>, "endpoint" | "caCert" | "adminToken">;
 
 /** Calls `act` with a client and closes its connections afterwards. */
 export async function withMaster<T>(access: MasterAccess, act: (client: Client) => Promise<T>): Promise<T> {
@@ -37,9 +43,16 @@ export async function withPatientMaster<T>(access: MasterAccess, act: (client: C
   }
 }
 
+const silences = ["master-unreachable", "master-timeout", "stream-interrupted"];
+
+/** Whether the operator typed the environment's name to give up what its master knows. */
+export function isForgotten(environment: string): boolean {
+  return process.env.SPILLWAY_FORGET === environment;
+}
+
 /** Whether the error says that no master answered; anything else it says is an answer. */
 export function isUnreachable(error: unknown): boolean {
-  return error instanceof SpillwayError && (error.code === "master-unreachable" || error.code === "master-timeout");
+  return error instanceof SpillwayError && silences.includes(error.code);
 }
 
 /**
@@ -63,5 +76,10 @@ export async function waitFor(options: {
     }
     await delay(50);
   } while (Date.now() < deadline && !options.signal.aborted);
-  throw new SpillwayError(`${options.what} within ${options.timeoutMs / 1000} s did not come true: ${missing}`, { code: "timed-out" });
+  if (options.signal.aborted)
+    throw new SpillwayError("cancelled before it was complete", { code: "cancelled", hint: "The next run goes on from here." });
+  throw new SpillwayError(`${options.what} within ${options.timeoutMs / 1000} s did not come true: ${missing}`, {
+    code: "timed-out",
+    hint: "Run it again: it goes on from here. ./spillway events tells what the master saw.",
+  });
 }

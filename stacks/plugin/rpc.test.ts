@@ -21,7 +21,10 @@ function aProvider(over: Partial<AnyHandler> = {}) {
   };
   const told: string[] = [];
   const statusLine = { tell: (_urn: string, text: string) => void told.push(text) };
-  return { provider: providerOf({ version: "1.0.0", handlers: { "spillway:index:Thing": handler }, statusLine }), told };
+  return {
+    provider: providerOf({ version: "1.0.0", handlers: { "spillway:index:Thing": handler }, statusLine, changeLog: () => undefined }),
+    told,
+  };
 }
 
 it("takes the engine's marks off at any depth", () => {

@@ -13,13 +13,13 @@ const signatureKey = "4dabf18193072939515e22adb298388d";
 const secretSignature = "1b47061264138c4ac30d75fd1eb44270";
 const unknownValue = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
-export type Health = "ok" | "gone";
-
 export interface ResourceContext {
   /** Live status on the resource's own row of `pulumi up`; gone when the step ends. */
   readonly status: (text: string) => void;
-  /** A line that stays, such as the sentence of a change. */
+  /** A line that stays and reaches the person. */
   readonly log: (text: string) => void;
+  /** The sentence of a change, for the log of changes. */
+  readonly sentence: (text: string) => void;
   /** Aborted when the operator cancels. */
   readonly signal: AbortSignal;
 }
@@ -55,14 +55,17 @@ export interface ProviderOptions {
   /** By type token, e.g. `spillway:index:Node`. */
   readonly handlers: Readonly<Record<string, AnyHandler>>;
   readonly statusLine: StatusLine;
+  /** Keeps the sentence of each change. */
+  readonly changeLog: (text: string) => void;
 }
 
 /** The provider that the SDK's `main` serves. */
-export function providerOf({ version, handlers, statusLine }: ProviderOptions): Provider {
+export function providerOf({ version, handlers, statusLine, changeLog }: ProviderOptions): Provider {
   const cancelled = new AbortController();
   const contextOf = (urn: string): ResourceContext => ({
     status: (text) => statusLine.tell(urn, text, true),
     log: (text) => statusLine.tell(urn, text, false),
+    sentence: changeLog,
     signal: cancelled.signal,
   });
   const handlerOf = (urn: string): AnyHandler => {

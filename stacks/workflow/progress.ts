@@ -81,7 +81,7 @@ export function trackProgress({ onRow, onNotice, now = Date.now }: ProgressOptio
       if (said.severity === "error") {
         if (!isFrame(text)) errors.push(text);
       } else if (said.ephemeral === true && said.urn !== undefined) row(said.urn, "running", text);
-      else if (said.severity === "warning") onNotice(text);
+      else if (said.severity === "warning" || (said.severity === "info" && said.urn !== undefined && isOurs(said.urn))) onNotice(text);
     },
   };
 }
@@ -91,8 +91,8 @@ export function rowName(urn: string): string {
   const [, , type = "", name = ""] = urn.split("::");
   const kind = type.split(":").at(-1) ?? "";
   const word = typeNames[kind] ?? kind;
-  const rest = name.replace(/^node-/, "");
-  return kind === "LocalMachine" || kind === "Node" ? `${word} ${rest}` : word;
+  if (kind === "LocalMachine") return `${word} ${name}`;
+  return kind === "Node" ? `${word} ${name.replace(/^node-/, "")}` : word;
 }
 
 function isOurs(urn: string): boolean {

@@ -1,7 +1,7 @@
 /** An environment's Pulumi stack by the Automation API: backend, passphrase, and a lock that a dead process left. */
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { hostname } from "node:os";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { hostname, uptime } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { LocalWorkspace, type Stack } from "@pulumi/pulumi/automation/index.js";
@@ -21,8 +21,9 @@ export function ownsBackend(environment: string): boolean {
  * passphrase are made when they are not there.
  */
 export function pulumiVariables(environment: string): Record<string, string> {
-  if (!ownsBackend(environment)) return {};
   const layout = stateLayout(environment);
+  const common = { PULUMI_SKIP_UPDATE_CHECK: "1", SPILLWAY_LOGS: layout.logs };
+  if (!ownsBackend(environment)) return common;
   mkdirSync(layout.backend, { recursive: true, mode: 0o700 });
   if (!existsSync(layout.passphrase)) {
     // A salt of a former passphrase would make Pulumi refuse the new one.
@@ -30,6 +31,7 @@ export function pulumiVariables(environment: string): Record<string, string> {
     writeFileSync(layout.passphrase, `${randomBytes(24).toString("base64url")}\n`, { mode: 0o600 });
   }
   return {
+    ...common,
     PULUMI_BACKEND_URL: pathToFileURL(layout.backend).href,
     PULUMI_CONFIG_PASSPHRASE_FILE: layout.passphrase,
   };
@@ -37,13 +39,11 @@ export function pulumiVariables(environment: string): Record<string, string> {
 
 /** Opens the stack, making it when it is not there. Throws `up-in-progress` when another process holds its lock. */
 export async function openStack(environment: string): Promise<Stack> {
-  const envVars = { ...pulumiVariables(environment), PULUMI_SKIP_UPDATE_CHECK: "1" };
-  const stale = checkLock(environment);
-  const stack = await explained(environment, () =>
+  const envVars = pulumiVariables(environment);
+  releaseDeadLocks(environment);
+  return await explained(environment, () =>
     LocalWorkspace.createOrSelectStack({ stackName: environment, workDir: programDirectory }, { envVars }),
   );
-  if (stale) await stack.cancel();
-  return stack;
 }
 
 /** Whether the stack exists in an own backend; asked without starting Pulumi. */
@@ -56,7 +56,7 @@ export function deleteOwnState(environment: string): void {
   const layout = stateLayout(environment);
   if (ownsBackend(environment)) {
     rmSync(layout.backend, { recursive: true, force: true });
-    rmSync(layout.passphrase, { force: true });
+    for (const file of [layout.passphrase, layout.context, `${layout.context}.new`]) rmSync(file, { force: true });
     forgetSalt(environment);
   }
   if (existsSync(layout.root) && readdirSync(layout.root).length === 0) rmSync(layout.root, { recursive: true });
@@ -68,23 +68,37 @@ export async function explained<T>(environment: string, act: () => Promise<T>): 
     return await act();
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
-    if (/currently locked by/.test(text)) throw inProgress(environment, text.match(/created by (\S+) \(pid (\d+)\)/)?.[2]);
+    if (/currently locked by/.test(text)) {
+      const pid = /\(pid (\d+)\)/.exec(text)?.[1];
+      throw inProgress(environment, pid === undefined ? "another process" : `process ${pid}`);
+    }
     throw error;
   }
 }
 
-/** True when a lock is there whose process on this host is dead. Throws `up-in-progress` when it lives or is elsewhere. */
-function checkLock(environment: string): boolean {
+/** Removes locks whose holder is dead, those alone. Throws `up-in-progress` when one lives or is on another host. */
+function releaseDeadLocks(environment: string): void {
   const directory = join(stateLayout(environment).backend, ".pulumi", "locks", "organization", projectName, environment);
-  if (!ownsBackend(environment) || !existsSync(directory)) return false;
-  let stale = false;
-  for (const file of readdirSync(directory)) {
-    const lock = readLock(join(directory, file));
+  if (!ownsBackend(environment) || !existsSync(directory)) return;
+  for (const name of readdirSync(directory)) {
+    const file = join(directory, name);
+    const lock = readLock(file);
     if (lock === undefined) continue;
-    if (lock.hostname !== hostname() || isAlive(lock.pid)) throw inProgress(environment, String(lock.pid));
-    stale = true;
+    if (lock.hostname !== hostname()) throw inProgress(environment, `process ${lock.pid} on ${lock.hostname}`);
+    if (holds(lock.pid, file)) throw inProgress(environment, `process ${lock.pid}`);
+    rmSync(file, { force: true });
   }
-  return stale;
+}
+
+/** Whether that process is the Pulumi that made the lock: alive, not younger than the computer's start, and a Pulumi. */
+function holds(pid: number, file: string): boolean {
+  if (!isAlive(pid) || statSync(file).mtimeMs < Date.now() - uptime() * 1000) return false;
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("pulumi");
+  } catch {
+    // No /proc here: alive is all that can be known.
+    return !existsSync("/proc/self");
+  }
 }
 
 function readLock(file: string): { pid: number; hostname: string } | undefined {
@@ -96,12 +110,11 @@ function readLock(file: string): { pid: number; hostname: string } | undefined {
   }
 }
 
-function inProgress(environment: string, pid: string | undefined): SpillwayError {
-  const who = pid === undefined ? "another process" : `process ${pid}`;
+function inProgress(environment: string, who: string): SpillwayError {
   return new SpillwayError(`${who} is changing this environment right now`, {
     code: "up-in-progress",
     where: `environment ${environment}`,
-    hint: "Wait until it has ended, then run it again. Nothing was changed.",
+    hint: `Nothing was changed. Wait until it has ended, then run it again. If it is gone for good: eval "$(./spillway env ${environment})"; pulumi cancel -s ${environment}`,
   });
 }
 

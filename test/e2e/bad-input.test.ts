@@ -100,7 +100,7 @@ it("says that a machine's disk is too full before anything is put on it", async 
   );
   const full = await checkout.spillway(["up", "local"], { env: { PATH: `${bin}:${process.env.PATH}` } });
   expectShortError(full, /9 MiB free on its disk, 64 MiB needed/);
-  expect(existsSync(join(checkout.state, "machines/m-1/root/opt"))).toBe(false);
+  expect(existsSync(join(checkout.state, "machines/m-1/root/opt/spillway"))).toBe(false);
   expect(await checkout.spillway(["destroy", "local", "--yes"])).toMatchObject({ code: 0 });
   expect(processesOf(checkout.directory)).toEqual([]);
 });

@@ -82,7 +82,7 @@ it.each(cases)("$point:$moment: a killed plugin is followed by one that ends cle
 function pidsOf(environment: PluginEnvironment): number[] {
   return processesOf(environment.directory)
     .map(({ pid }) => pid)
-    .sort();
+    .sort((a, b) => a - b);
 }
 
 /** Everything there but logs, the master's and the machines' own records, which change while they live. */

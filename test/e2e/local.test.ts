@@ -39,7 +39,9 @@ it("makes a pool of three nodes by one command and says what to try next", async
 });
 
 it("changes nothing when it is run again: the same processes, no act", async () => {
-  const before = processesOf(checkout.state).map((found) => found.pid);
+  const before = processesOf(checkout.state)
+    .map((found) => found.pid)
+    .sort((a, b) => a - b);
   const { stdout, stderr } = await expectOk(["up", "local"]);
   expect(stdout).toMatch(/Nothing changed\./);
   expect(stderr).not.toMatch(/✓/);

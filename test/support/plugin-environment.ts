@@ -32,7 +32,7 @@ export function makePluginEnvironment(): PluginEnvironment {
     return found.state;
   };
   const inputsOf = (type: ResourceType): Record<string, unknown> => {
-    if (type === "Authority") return { environment: "test", machines };
+    if (type === "Authority") return { environment: "test", machines, contextFile: join(directory, "context.json") };
     const { environmentId, caCert, intermediateCert, intermediateKey, adminToken } = state("Authority");
     if (type === "LocalMachine") {
       const capacity = { cpu: 2000, memory: 4096, disk: 1024, gpus: [] };
@@ -44,9 +44,11 @@ export function makePluginEnvironment(): PluginEnvironment {
       const timers = { heartbeatIntervalMs: 200, suspectAfterMs: 2000, disconnectedAfterMs: 3000, lostAfterMs: 6000 };
       return { machine, environment: "test", environmentId, caCert, intermediateCert, intermediateKey, adminToken, timers, contextFile };
     }
-    const access = { endpoint: state("Master").endpoint, caCert, adminToken };
+    const { endpoint, instance } = state("Master");
+    const access = { environment: "test", endpoint, masterInstance: instance, caCert, adminToken };
     if (type === "Node") return { ...access, machine };
-    return { ...access, environment: "test", machines: [machine], logDirectory: join(directory, "logs") };
+    const reserve = { cpu: 0, memory: 0, disk: 0, gpus: [] };
+    return { ...access, machines: [machine], reserve, logDirectory: join(directory, "logs") };
   };
   const make = async (plugin: PluginDriver, type: ResourceType) => {
     if (!recorded.has(type)) recorded.set(type, await plugin.create(type, type.toLowerCase(), inputsOf(type)));

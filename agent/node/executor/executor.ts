@@ -18,7 +18,13 @@ export interface Executor {
    */
   stop(taskId: string, graceMs: number | undefined, reason: string): Promise<void>;
 
-  /** Every attempt it knows: running, stopping, or finished and not yet recorded. */
+  /** Stops every attempt, each with its own grace, also one whose start still waits for its turn. Resolves when none is left. */
+  stopAll(reason: string): Promise<void>;
+
+  /**
+   * Every attempt it knows: running, stopping, or finished and not yet recorded. One whose start still waits is not in it:
+   * a master that misses it sends it again, which changes nothing.
+   */
   list(): TaskReport[];
 
   /** The master has the finished report: no need to repeat it. The output is kept a while for logs. */

@@ -12,7 +12,7 @@ import { isFinished } from "./executor.ts";
 import { isSupervisor, killLeftovers, signalGroup } from "./supervisor-process.ts";
 import type { Intent, StopIntent, TaskDirectory } from "./task-directory.ts";
 import { taskEnvironment } from "./task-environment.ts";
-import { endedWithCode, endedWithoutCode } from "./task-outcome.ts";
+import { couldNotStart, type Ending, endedWithCode, endedWithoutCode } from "./task-outcome.ts";
 
 export interface TaskHost {
   readonly node: string;
@@ -39,6 +39,7 @@ export function processTask(given: { intent: Intent; directory: TaskDirectory; h
   let watcher: FSWatcher | undefined;
   let closed = false;
   let queue: Promise<void> = Promise.resolve();
+  const ended = Promise.withResolvers<void>();
 
   /** One act at a time, so that a stop and an exit never interleave. */
   function inTurn(act: () => Promise<void>): Promise<void> {
@@ -52,7 +53,7 @@ export function processTask(given: { intent: Intent; directory: TaskDirectory; h
       await directory.prepare();
       await withCrashPoint("task.spec", () => directory.writeIntent(given.intent));
     } catch (error) {
-      return finish({ state: "failed", reason: `this node can't write its files: ${describeError(error)}` }, Date.now(), true);
+      return finish(couldNotStart("this node can't write its files", error), Date.now(), true);
     }
     await launch();
   }
@@ -63,7 +64,7 @@ export function processTask(given: { intent: Intent; directory: TaskDirectory; h
         child = await spawnDetached();
       });
     } catch (error) {
-      return finish({ state: "failed", reason: `it could not be started: ${describeError(error)}` }, Date.now(), true);
+      return finish(couldNotStart("it could not be started", error), Date.now(), true);
     }
     running(Date.now());
   }
@@ -89,17 +90,17 @@ export function processTask(given: { intent: Intent; directory: TaskDirectory; h
     emit(report);
   }
 
-  /** Takes over what a former agent left of this attempt. */
-  async function adopt(): Promise<void> {
+  /** Takes over what a former agent left of this attempt. One that the master has recorded is over, whatever is missing of it here. */
+  async function adopt(recorded: boolean): Promise<void> {
     const outcome = await directory.readOutcome();
     stopping = await directory.readStop();
     if (outcome !== undefined) {
       report = outcome;
-      return;
+      return ended.resolve();
     }
     const started = await directory.readStarted();
     if (started === undefined) {
-      if (stopping !== undefined || bootId !== host.bootId) return settle();
+      if (recorded || stopping !== undefined || bootId !== host.bootId) return settle();
       return launch();
     }
     report = { taskId: task.taskId, state: "running", startedAt: started.at };
@@ -143,17 +144,26 @@ export function processTask(given: { intent: Intent; directory: TaskDirectory; h
   }
 
   /** `remember`: there is no result on disk from which a restarted agent could conclude the same. */
-  async function finish(ending: ReturnType<typeof endedWithCode>, at: number, remember: boolean): Promise<void> {
+  async function finish(ending: Ending, at: number, remember: boolean): Promise<void> {
     const startedAt = report?.startedAt;
     // A file's time comes from the kernel's coarse clock, which may be some ms behind the start.
     const finishedAt = Math.max(at, startedAt ?? at);
-    report = { taskId: task.taskId, ...ending, finishedAt, ...(startedAt === undefined ? {} : { startedAt }) };
+    const outcome: TaskReport = { taskId: task.taskId, ...ending, finishedAt, ...(startedAt === undefined ? {} : { startedAt }) };
+    if (remember) await keepOutcome(outcome);
+    report = outcome;
     release();
     emit(report);
-    if (remember) {
-      await directory
-        .writeOutcome(report)
-        .catch((error: unknown) => host.log.warn(`${task.taskId}: its outcome can't be kept: ${describeError(error)}`));
+    ended.resolve();
+  }
+
+  /** Before it is told: the next agent must not begin what this one has told the end of. */
+  async function keepOutcome(outcome: TaskReport): Promise<void> {
+    try {
+      await directory.writeOutcome(outcome);
+    } catch (error) {
+      host.log.warn(`${task.taskId}: its outcome can't be kept: ${describeError(error)}`);
+      // A disk too full for a file still lets one be removed, and without an intent nothing is ever started.
+      await directory.discardIntent().catch(() => undefined);
     }
   }
 
@@ -186,7 +196,8 @@ export function processTask(given: { intent: Intent; directory: TaskDirectory; h
   }
 
   async function signal(name: "SIGTERM" | "SIGKILL"): Promise<void> {
-    const pid = child?.pid ?? (await directory.readStarted())?.pid;
+    // Our child may have found the latch fallen: then the task runs under another supervisor.
+    const pid = (await directory.readStarted())?.pid ?? child?.pid;
     if (pid !== undefined && isSupervisor(pid, directory.path)) signalGroup(pid, name);
   }
 
@@ -215,7 +226,9 @@ export function processTask(given: { intent: Intent; directory: TaskDirectory; h
     report: () => report,
     /** `inSlot` lets it wait for others that are being started. */
     start: (inSlot: (act: () => Promise<void>) => Promise<void>) => inTurn(() => inSlot(start)),
-    adopt: () => inTurn(adopt),
+    adopt: (recorded: boolean) => inTurn(() => adopt(recorded)),
+    /** Resolves when it has ended. */
+    ended: ended.promise,
     settle: () => inTurn(settle),
     /** Without `graceMs` the task's own. Reports again when it has ended. */
     stop: (graceMs: number | undefined, reason: string) =>

@@ -74,13 +74,19 @@ export function processExecutor(options: ProcessExecutorOptions): Executor {
       options.log.info(`${taskId}: removing what was half made`);
       return removeTree(directory.path);
     }
-    await remember(intent.task, intent.bootId, await directory.isRecorded()).adopt();
+    const recorded = await directory.isRecorded();
+    await remember(intent.task, intent.bootId, recorded).adopt(recorded);
   }
 
   async function stop(taskId: string, graceMs: number | undefined, reason: string): Promise<void> {
     const task = known.get(taskId)?.task;
     if (task !== undefined) return task.stop(graceMs, reason);
     emit({ taskId, state: "lost", finishedAt: Date.now(), reason: "this node does not know the task" });
+  }
+
+  async function stopAll(reason: string): Promise<void> {
+    const unrecorded = [...known.values()].filter(({ recorded }) => !recorded);
+    await Promise.all(unrecorded.map(({ task }) => task.stop(undefined, reason).then(() => task.ended)));
   }
 
   async function markRecorded(taskId: string): Promise<void> {
@@ -115,6 +121,7 @@ export function processExecutor(options: ProcessExecutorOptions): Executor {
   return {
     start,
     stop,
+    stopAll,
     recorded: markRecorded,
     readopt,
     list: () => [...known.values()].flatMap(({ task, recorded }) => (recorded ? [] : (task.report() ?? []))),

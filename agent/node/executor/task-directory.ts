@@ -4,7 +4,7 @@
  * directory) · stdout.log, stderr.log · stop.json (it is to end, and why) · result (the exit code, by the task
  * supervisor) · outcome.json (how it ended, when there can be no result) · recorded (the master knows).
  */
-import { mkdir, open, readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { taskReport, taskSpec } from "../../contract/workload.ts";
@@ -41,6 +41,8 @@ export function taskDirectory(path: string) {
 
     writeIntent: (content: Intent) => writeDurably(file("spec.json"), JSON.stringify(content)),
     readIntent: () => readJson(file("spec.json"), intent),
+    /** Keeps the next agent from starting it. */
+    discardIntent: () => rm(file("spec.json"), { force: true }),
 
     writeStop: (content: StopIntent) => writeDurably(file("stop.json"), JSON.stringify(content)),
     readStop: () => readJson(file("stop.json"), stopIntent),

@@ -1,8 +1,9 @@
 /** How an attempt ended, as a report with a sentence; pure. */
+import { describeError } from "../../contract/errors.ts";
 import type { TaskReport } from "../../contract/workload.ts";
 import type { StopIntent } from "./task-directory.ts";
 
-type Ending = Pick<TaskReport, "exitCode" | "reason"> & { state: "succeeded" | "failed" | "cancelled" | "lost" };
+export type Ending = Pick<TaskReport, "exitCode" | "reason" | "fault"> & { state: "succeeded" | "failed" | "cancelled" | "lost" };
 
 const killedExitCode = 137;
 
@@ -23,5 +24,17 @@ export function endedWithoutCode(facts: { stop: StopIntent | undefined; started:
     return { state: stop.state, exitCode: killedExitCode, reason: `stopped: ${stop.reason}` };
   }
   if (rebooted) return { state: "lost", reason: started ? "the host was rebooted" : "the host was rebooted before it started" };
-  return { state: "lost", reason: started ? "its processes vanished" : "its supervisor vanished before it started" };
+  if (started) return { state: "lost", reason: "its processes vanished" };
+  return { state: "lost", fault: "node", reason: "its supervisor vanished before it started" };
+}
+
+/** What the command or its environment makes the operating system refuse on any host: too long, or not a text at all. */
+const faultsOfTheTask = new Set(["E2BIG", "ERR_INVALID_ARG_VALUE", "ERR_INVALID_ARG_TYPE"]);
+
+/** It never began. A disk that is full or broken, or no process to be had, is this node's fault and not the task's: another node may run it. */
+export function couldNotStart(what: string, error: unknown): Ending {
+  const code = error instanceof Error && "code" in error ? String(error.code) : undefined;
+  const reason = `${what}: ${describeError(error)}`;
+  if (code === undefined || faultsOfTheTask.has(code)) return { state: "failed", reason };
+  return { state: "lost", fault: "node", reason };
 }

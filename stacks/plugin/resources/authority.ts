@@ -1,6 +1,9 @@
 /** Provider side of `Authority`: the environment's identity, its certificates and the admin token. */
+
 import { randomBytes, randomUUID, X509Certificate } from "node:crypto";
+import { rmSync } from "node:fs";
 import { z } from "zod";
+import { withCrashPoint } from "../../../agent/contract/crash-point.ts";
 import { createIntermediate, createRootCa } from "../../../agent/master/auth/certificates.ts";
 import { deleteAllLocalMachines } from "../../../providers/local/pool.ts";
 import type { ResourceHandler } from "../rpc.ts";
@@ -13,6 +16,7 @@ const renewBeforeMs = 30 * 86_400_000;
 const inputs = z.object({
   environment: z.string(),
   machines: z.string().describe("directory of this environment's local machines"),
+  contextFile: z.string().describe("people's access, written by Master"),
 });
 const outputs = z.object({
   environmentId: z.string(),
@@ -50,9 +54,10 @@ export const authority: ResourceHandler<Inputs, Outputs> = {
     return { ...outputs.parse(old), ...(await makeIntermediate(environment, old)) };
   },
 
-  async delete(id, { machines }) {
+  async delete(id, { machines, contextFile }) {
     // It goes last: what still bears its tag was made by a run that was killed before the engine had recorded it.
     await deleteAllLocalMachines(id, machines);
+    for (const file of [contextFile, `${contextFile}.new`]) await withCrashPoint("context.delete", () => rmSync(file, { force: true }));
   },
 };
 

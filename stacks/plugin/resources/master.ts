@@ -6,6 +6,7 @@ import { z } from "zod";
 import { type MasterConfig, nodeTimers } from "../../../agent/contract/agent-config.ts";
 import type { Context } from "../../../agent/contract/context.ts";
 import { withCrashPoint } from "../../../agent/contract/crash-point.ts";
+import { SpillwayError } from "../../../agent/contract/errors.ts";
 import type { InstallLayout } from "../../../agent/contract/install-layout.ts";
 import { machine } from "../../../agent/contract/machine.ts";
 import { installRole } from "../../../bootstrap/actions/install.ts";
@@ -33,8 +34,10 @@ const inputs = z.object({
 });
 const outputs = z.object({
   endpoint: z.string(),
-  /** `gone`: as last read it did not answer as this environment's master, or the context file is not as it should be. */
-  health: z.enum(["ok", "gone"]),
+  /** Which master it is: its records live and die with its machine. */
+  instance: z.string(),
+  /** `broken`: as last read it did not answer as this environment's master, or the context file is not as it should be. */
+  health: z.enum(["ok", "broken"]),
 });
 type Inputs = z.infer<typeof inputs>;
 type Outputs = z.infer<typeof outputs>;
@@ -53,12 +56,12 @@ export const master: ResourceHandler<Inputs, Outputs> = {
   },
 
   async read(_id, state) {
-    const health = (await answers(state, state.endpoint)) && holdsContext(state, state.endpoint) ? "ok" : "gone";
-    return { endpoint: state.endpoint, health };
+    const health = (await answers(state, state.endpoint)) && holdsContext(state, state.endpoint) ? "ok" : "broken";
+    return { endpoint: state.endpoint, instance: state.instance, health };
   },
 
   async update(_id, old, spec, context) {
-    if (old.machine.providerId !== spec.machine.providerId) await removeFrom(old.machine, context);
+    await refuseToMove(old, spec);
     return await install(spec, Number(new URL(old.endpoint).port), context);
   },
 
@@ -67,6 +70,17 @@ export const master: ResourceHandler<Inputs, Outputs> = {
     await removeFrom(state.machine, context);
   },
 };
+
+/** Its records are on its machine: on another one it would begin with nothing, and say so to nobody. */
+async function refuseToMove(old: Inputs, spec: Inputs): Promise<void> {
+  if (old.machine.providerId === spec.machine.providerId) return;
+  if ((await providerOf(old.machine.provider).status(old.machine)) === "gone") return;
+  throw new SpillwayError(`moving the master from ${old.machine.name} to ${spec.machine.name} is not available in this version`, {
+    code: "master-move",
+    where: `environment ${spec.environment}`,
+    hint: "Keep masters.pool and that pool's name as they were, or destroy the environment and bring it up anew.",
+  });
+}
 
 /** New code on the operator's side means a new digest, and that is a difference like any other. */
 export async function completeWithBundle(news: Record<string, unknown>): Promise<Record<string, unknown>> {
@@ -92,15 +106,15 @@ async function install(spec: Inputs, port: number, context: ResourceContext): Pr
         probe: async () => ((await answers(spec, endpoint)) ? undefined : `no answer at ${endpoint}`),
       }),
     onProgress: context.status,
+    onSentence: context.sentence,
     signal: context.signal,
   });
   await withCrashPoint("context.write", () => writeContext(spec, endpoint));
-  return { endpoint, health: "ok" };
+  return { endpoint, instance: spec.machine.providerId, health: "ok" };
 }
 
 function filesOf(spec: Inputs, layout: InstallLayout, endpoint: string, port: number): InstalledFile[] {
-  const intermediateCertFile = `${layout.config("master").replace(/\.json$/, "")}-intermediate.pem`;
-  const intermediateKeyFile = `${layout.config("master").replace(/\.json$/, "")}-intermediate-key.pem`;
+  const { intermediateCertFile, intermediateKeyFile } = layout;
   const config: MasterConfig = {
     environment: { id: spec.environmentId, name: spec.environment },
     listen: { host: spec.machine.host, port },
@@ -136,7 +150,7 @@ async function removeFrom(target: Inputs["machine"], context: ResourceContext): 
   const provider = providerOf(target.provider);
   if ((await provider.status(target)) === "gone") return;
   await provider.start(target);
-  await removeRole({ machine: target, role: "master", onProgress: context.status, signal: context.signal });
+  await removeRole({ machine: target, role: "master", onProgress: context.status, onSentence: context.sentence, signal: context.signal });
 }
 
 function contextText(spec: Inputs, endpoint: string): string {

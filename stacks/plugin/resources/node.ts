@@ -8,20 +8,21 @@ import { installRole } from "../../../bootstrap/actions/install.ts";
 import { removeRole } from "../../../bootstrap/actions/remove.ts";
 import { providerOf } from "../../../providers/registry.ts";
 import { bundleAtHand } from "../bundle-at-hand.ts";
-import { isUnreachable, masterAccess, waitFor, withMaster, withPatientMaster } from "../master-access.ts";
+import { isForgotten, isUnreachable, masterAccess, waitFor, withMaster, withPatientMaster } from "../master-access.ts";
 import type { ResourceContext, ResourceHandler } from "../rpc.ts";
 import { completeWithBundle } from "./master.ts";
 
 const readyTimeoutMs = 60_000;
 
 const inputs = masterAccess.extend({
+  environment: z.string(),
   machine,
   reserve: resources.optional().describe("kept back for the master beside it"),
   bundle: z.string().describe("digest; filled in by the plugin"),
 });
 const outputs = z.object({
-  /** `gone`: as last read its agent is not connected, or the master does not know it. */
-  health: z.enum(["ok", "gone"]),
+  /** `broken`: as last read its agent is not connected, or the master does not know it. */
+  health: z.enum(["ok", "broken"]),
 });
 type Inputs = z.infer<typeof inputs>;
 type Outputs = z.infer<typeof outputs>;
@@ -40,13 +41,13 @@ export const node: ResourceHandler<Inputs, Outputs> = {
 
   async read(id, state) {
     // A stopped machine runs no agent, whatever the master's timers still say.
-    if ((await providerOf(state.machine.provider).status(state.machine)) !== "running") return { health: "gone" };
+    if ((await providerOf(state.machine.provider).status(state.machine)) !== "running") return { health: "broken" };
     try {
       const known = await withMaster(state, (client) => client.node(id));
-      return { health: known.state === "ready" ? "ok" : "gone" };
+      return { health: known.state === "ready" ? "ok" : "broken" };
     } catch {
       // A silent master says nothing of this node; whether the master itself needs mending is read on its own row.
-      return { health: "gone" };
+      return { health: "broken" };
     }
   },
 
@@ -57,13 +58,7 @@ export const node: ResourceHandler<Inputs, Outputs> = {
   },
 
   async delete(id, state, context) {
-    context.status("leaving the pool");
-    try {
-      await withCrashPoint("node.forget", () => withPatientMaster(state, (client) => client.removeNode(id)));
-    } catch (error) {
-      // Without a master there is no pool to leave; what runs on the machine is ended over SSH below.
-      if (!isUnreachable(error)) throw error;
-    }
+    if (!isForgotten(state.environment)) await leavePool(id, state, context);
     await removeFromMachine(state, context);
   },
 };
@@ -111,13 +106,30 @@ async function install(spec: Inputs, context: ResourceContext): Promise<void> {
           }),
       }),
     onProgress: context.status,
+    onSentence: context.sentence,
     signal: context.signal,
   });
+}
+
+async function leavePool(name: string, state: Inputs, context: ResourceContext): Promise<void> {
+  context.status("leaving the pool");
+  try {
+    await withCrashPoint("node.forget", () => withPatientMaster(state, (client) => client.removeNode(name)));
+  } catch (error) {
+    // Without a master there is no pool to leave; what runs on the machine is ended over SSH afterwards.
+    if (!isUnreachable(error)) throw error;
+  }
 }
 
 async function removeFromMachine(state: Inputs, context: ResourceContext): Promise<void> {
   const provider = providerOf(state.machine.provider);
   if ((await provider.status(state.machine)) === "gone") return;
   await provider.start(state.machine);
-  await removeRole({ machine: state.machine, role: "agent", onProgress: context.status, signal: context.signal });
+  await removeRole({
+    machine: state.machine,
+    role: "agent",
+    onProgress: context.status,
+    onSentence: context.sentence,
+    signal: context.signal,
+  });
 }

@@ -5,21 +5,24 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import type { LedgerLine, PoolView } from "../../../agent/contract/api.ts";
+import type { LedgerLine } from "../../../agent/contract/api.ts";
+import type { Client } from "../../../agent/contract/client.ts";
 import { withCrashPoint } from "../../../agent/contract/crash-point.ts";
 import { SpillwayError } from "../../../agent/contract/errors.ts";
 import { machine } from "../../../agent/contract/machine.ts";
+import { addResources, noResources, resources } from "../../../agent/contract/resources.ts";
 import { providerOf } from "../../../providers/registry.ts";
-import { isUnreachable, masterAccess, waitFor, withMaster, withPatientMaster } from "../master-access.ts";
+import { isForgotten, isUnreachable, masterAccess, waitFor, withMaster, withPatientMaster } from "../master-access.ts";
 import type { ResourceContext, ResourceHandler } from "../rpc.ts";
 
 const graceMs = 10_000;
-/** The tasks' grace, and as much again for the agents to tell. */
+/** The tasks' grace, and time for the agents to tell. */
 const stopTimeoutMs = 60_000;
 
 const inputs = masterAccess.extend({
   environment: z.string(),
   machines: z.array(machine),
+  reserve: resources.describe("kept back on the master's machine; another reserve is another pool to sum up"),
   logDirectory: z.string().describe("final-ledger.jsonl is kept here"),
 });
 const outputs = z.object({
@@ -44,9 +47,9 @@ export const poolGuard: ResourceHandler<Inputs, Outputs> = {
 
   async read(_id, state) {
     try {
-      return await readPool(state);
-    } catch (error) {
-      if (!isUnreachable(error)) throw error;
+      return await withMaster(state, async (client) => await poolOutputs(client, state));
+    } catch {
+      // A master that is silent or strange is told on its own row; failing here would keep `up` from mending it.
       return outputs.parse(state);
     }
   },
@@ -56,7 +59,7 @@ export const poolGuard: ResourceHandler<Inputs, Outputs> = {
   },
 
   async delete(_id, state, context) {
-    if (process.env.SPILLWAY_FORGET === state.environment) {
+    if (isForgotten(state.environment)) {
       context.log("the master was not asked (--forget): tasks end with their machines, and there is no final ledger");
       return;
     }
@@ -72,22 +75,23 @@ export const poolGuard: ResourceHandler<Inputs, Outputs> = {
 async function openPool(spec: Inputs): Promise<Outputs> {
   return await withPatientMaster(spec, async (client) => {
     await client.open();
-    return poolOutputs(await client.pool());
+    return await poolOutputs(client, spec);
   });
 }
 
-async function readPool(spec: Inputs): Promise<Outputs> {
-  return await withMaster(spec, async (client) => poolOutputs(await client.pool()));
-}
-
-function poolOutputs({ total, closing }: PoolView): Outputs {
-  return { nodes: total.nodes, cpu: total.capacity.cpu, memory: total.capacity.memory, closing };
+/** Counts the wanted machines' nodes only: those that this very run will still remove are no part of the result. */
+async function poolOutputs(client: Client, spec: Inputs): Promise<Outputs> {
+  const wanted = new Set(spec.machines.map((one) => one.name));
+  const nodes = (await client.nodes()).filter((node) => wanted.has(node.name));
+  const total = nodes.reduce((sum, node) => addResources(sum, node.capacity), noResources);
+  return { nodes: nodes.length, cpu: total.cpu, memory: total.memory, closing: (await client.pool()).closing };
 }
 
 async function closePool(state: Inputs, context: ResourceContext): Promise<void> {
   context.status("stopping all tasks");
   await withPatientMaster(state, async (client) => {
     await withCrashPoint("guard.close", () => client.close({ graceMs, reason: `the environment ${state.environment} is being destroyed` }));
+    await giveUpMachinesWithoutPower(client, state);
     await waitFor({
       what: "all tasks end",
       timeoutMs: stopTimeoutMs,
@@ -111,6 +115,14 @@ function writeLedger(directory: string, lines: readonly LedgerLine[]): void {
   renameSync(`${file}.new`, file);
 }
 
+/** On a machine that is off nothing runs; its tasks need not be waited for until its node counts as lost. */
+async function giveUpMachinesWithoutPower(client: Client, state: Inputs): Promise<void> {
+  for (const target of state.machines) {
+    if ((await providerOf(target.provider).status(target)) === "running") continue;
+    await withCrashPoint("node.forget", () => client.removeNode(target.name));
+  }
+}
+
 /** A silent master may still run tasks. Only the providers' word that every machine is off or gone makes silence harmless. */
 async function acceptSilenceOnlyWithoutPower(state: Inputs, context: ResourceContext): Promise<void> {
   const statuses = await Promise.all(state.machines.map((target) => providerOf(target.provider).status(target)));
@@ -124,7 +136,7 @@ async function acceptSilenceOnlyWithoutPower(state: Inputs, context: ResourceCon
     {
       code: "master-unreachable",
       where: `environment ${state.environment}`,
-      hint: `Mend it first: ./spillway up ${state.environment}, then destroy again. To give up what it knows: ./spillway destroy ${state.environment} --forget`,
+      hint: `Mend it first: ./spillway up ${state.environment}, then destroy again. To give up what it knows: ./spillway destroy ${state.environment} --forget ${state.environment}`,
     },
   );
 }
