@@ -30,7 +30,8 @@ async function main(argv: readonly string[]): Promise<void> {
       const config = readConfig(configFile, agentConfig);
       const { runAgent } = await import("./node/run.ts");
       const renewCommand = [process.execPath, import.meta.filename, "renew", "--config", configFile];
-      process.exit(await runAgent({ config, bundle: bundleDigest(), taskSupervisor: taskSupervisor(), renewCommand }));
+      const signal = endSignal();
+      process.exit(await runAgent({ config, bundle: bundleDigest(), taskSupervisor: taskSupervisor(), renewCommand, signal }));
       break;
     }
     case "master": {
@@ -88,12 +89,24 @@ function readConfig<T>(file: string, schema: z.ZodType<T>): T {
     throw new SpillwayError(`the configuration can't be read: ${describeError(error)}`, {
       code: "config-unreadable",
       where: file,
+      hint: "bootstrap writes it: `./spillway up <environment>` does that again",
       cause: error,
     });
   }
   const parsed = schema.safeParse(content);
   if (parsed.success) return parsed.data;
-  throw new SpillwayError(`the configuration is wrong\n${z.prettifyError(parsed.error)}`, { code: "config-invalid", where: file });
+  throw new SpillwayError(`the configuration is wrong\n${z.prettifyError(parsed.error)}`, {
+    code: "config-invalid",
+    where: file,
+    hint: "bootstrap writes it: `./spillway up <environment>` does that again, with the version it installs",
+  });
+}
+
+/** Aborted by the first TERM or INT, with its name as the reason. */
+function endSignal(): AbortSignal {
+  const end = new AbortController();
+  for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => end.abort(name));
+  return end.signal;
 }
 
 /** The digest beside agent.js in an unpacked bundle; a source tree has none. */

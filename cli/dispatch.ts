@@ -2,7 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { describeError, SpillwayError } from "../agent/contract/errors.ts";
 import { productVersion } from "../agent/contract/version.ts";
-import { outputOption } from "./command-options.ts";
+import { outputOption, usageError } from "./command-options.ts";
 import { clearStatus, say, status } from "./output.ts";
 
 export interface Verb {
@@ -64,18 +64,23 @@ export async function dispatch(verbs: readonly Verb[], argv: readonly string[]):
     if (error.code === "EPIPE") process.exit(exitCodes.closedPipe);
     throw error;
   });
-  let code: number;
-  try {
-    const program = await buildProgram(verbs, argv);
-    await program.parseAsync(argv, { from: "user" });
-    code = Number(process.exitCode ?? exitCodes.ok);
-  } catch (error) {
-    code = report(error);
-  }
-  clearStatus();
+  const code = await runLine(verbs, argv);
   // A library may hold handles open; what was written must still arrive.
   await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((done) => stream.write("", done))));
   process.exit(code);
+}
+
+/** Runs one command line and returns its exit code; never throws. */
+export async function runLine(verbs: readonly Verb[], argv: readonly string[]): Promise<number> {
+  try {
+    const program = await buildProgram(verbs, argv);
+    await program.parseAsync(argv, { from: "user" });
+    return Number(process.exitCode ?? exitCodes.ok);
+  } catch (error) {
+    return report(error);
+  } finally {
+    clearStatus();
+  }
 }
 
 /** Tells an error on stderr and returns the exit code it deserves. */
@@ -108,11 +113,20 @@ async function buildProgram(verbs: readonly Verb[], argv: readonly string[]): Pr
   program.showHelpAfterError(
     typed !== undefined && verbs.some((verb) => verb.name === typed) ? `See: spillway ${typed} --help` : "See: spillway --help",
   );
+  program.hook("preAction", (_, action) => refuseTwoEnvironments(program, action));
   for (const verb of verbs) {
     if (verb.name === typed) (await telling(verb.name, verb.load()))(program);
     else program.command(verb.name).description(verb.summary);
   }
   return program;
+}
+
+/** `--env prod destroy local`: which of the two is meant must not be guessed. */
+function refuseTwoEnvironments(program: Command, action: Command): void {
+  const { env } = program.opts<{ env?: string }>();
+  const named = action.registeredArguments[0]?.name() === "environment" ? action.args[0] : undefined;
+  if (env === undefined || named === undefined || env === named) return;
+  throw usageError(`two environments were given, --env ${env} and ${named}`, `Leave one out: spillway ${action.name()} ${named}`);
 }
 
 /** Loading a verb may take a moment on a slow machine; on a terminal nothing waits in silence. */

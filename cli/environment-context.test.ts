@@ -11,6 +11,7 @@ beforeEach(() => {
 afterEach(() => {
   rmSync(root, { recursive: true });
   vi.restoreAllMocks();
+  vi.unstubAllEnvs();
 });
 
 function write(
@@ -23,8 +24,11 @@ function write(
   chmodSync(join(root, name, "context.json"), mode);
 }
 
-const find = (name?: string, variables: NodeJS.ProcessEnv = {}) =>
-  findContext({ name, variables: { SPILLWAY_STATE_DIR: root, ...variables } });
+const find = (name?: string, variables: { readonly SPILLWAY_ENV?: string } = {}) => {
+  vi.stubEnv("SPILLWAY_STATE_DIR", root);
+  vi.stubEnv("SPILLWAY_ENV", variables.SPILLWAY_ENV);
+  return findContext({ name });
+};
 
 test("the only environment needs no name", () => {
   write("local");

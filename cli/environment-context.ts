@@ -1,11 +1,11 @@
 /** Finds the environment a command is about: its context file, and a client of its master. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import type { Command } from "commander";
 import { type Client, createClient } from "../agent/contract/client.ts";
 import { type Context, context as contextSchema } from "../agent/contract/context.ts";
 import { SpillwayError } from "../agent/contract/errors.ts";
+import { stateRoot } from "../stacks/state-layout.ts";
 import { say } from "./output.ts";
 
 export interface OpenEnvironment {
@@ -29,17 +29,16 @@ export function environmentNameOf(command: Command): string | undefined {
 
 export interface ContextQuery {
   readonly name?: string | undefined;
-  readonly variables?: NodeJS.ProcessEnv;
 }
 
 /**
  * Reads the context file. Throws a SpillwayError: `which-environment` (several, none chosen), `no-environment`,
  * `broken-context`. Warns on stderr when others may read the file: it holds the admin token.
  */
-export function findContext({ name, variables = process.env }: ContextQuery): { context: Context; file: string } {
-  const root = stateRoot(variables);
+export function findContext({ name }: ContextQuery): { context: Context; file: string } {
+  const root = stateRoot();
   const known = environmentsIn(root);
-  const wanted = name ?? (variables.SPILLWAY_ENV || undefined);
+  const wanted = name ?? (process.env.SPILLWAY_ENV || undefined);
   if (wanted === undefined && known.length > 1) {
     throw new SpillwayError(`there are ${known.length} environments here (${known.join(", ")}), and none was chosen`, {
       code: "which-environment",
@@ -62,11 +61,6 @@ export function findContext({ name, variables = process.env }: ContextQuery): { 
   }
   const file = join(root, chosen, "context.json");
   return { context: readContext(file, chosen), file };
-}
-
-/** `<clone>/.spillway`, or SPILLWAY_STATE_DIR: one folder per environment. */
-export function stateRoot(variables: NodeJS.ProcessEnv = process.env): string {
-  return variables.SPILLWAY_STATE_DIR || join(dirname(dirname(fileURLToPath(import.meta.url))), ".spillway");
 }
 
 function environmentsIn(root: string): string[] {

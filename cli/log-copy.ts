@@ -23,7 +23,10 @@ export function copyLog(sinks: LogSinks = ownStreams()) {
       progress();
       if ("end" in line) {
         if (line.error !== undefined)
-          throw new SpillwayError(`the log can't be read to its end: ${line.error}`, { code: "log-unreadable" });
+          throw new SpillwayError(`the log can't be read to its end: ${line.error}`, {
+            code: "log-unreadable",
+            hint: "Its node may be away or have deleted it: `spillway nodes list` shows that; when the node is back, try again.",
+          });
         return;
       }
       const bytes = Buffer.from(line.data, "base64");
@@ -40,6 +43,15 @@ export function copyLog(sinks: LogSinks = ownStreams()) {
 /** This process's stdout and stderr. */
 export function ownStreams(): LogSinks {
   return { stdout: streamSink(process.stdout), stderr: streamSink(process.stderr) };
+}
+
+/** For programs: a JSON line `{channel, data}` on stdout for each piece of either channel, `data` in base64, as in the API. */
+export function jsonLineSinks(): LogSinks {
+  const out = streamSink(process.stdout);
+  const sink = (channel: LogChannel): Sink => {
+    return (bytes) => out(Buffer.from(`${JSON.stringify({ channel, data: bytes.toString("base64") })}\n`));
+  };
+  return { stdout: sink("stdout"), stderr: sink("stderr") };
 }
 
 function streamSink(stream: Writable): Sink {

@@ -4,9 +4,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import type { Attempt, JobDetail } from "../agent/contract/workload.ts";
+import { runLine } from "./dispatch.ts";
 import {
   aJob,
   type FakeHandler,
@@ -18,6 +19,7 @@ import {
   startFakeMaster,
   viewOf,
 } from "./testing/fake-master.ts";
+import { verbs } from "./verbs.ts";
 
 const main = join(import.meta.dirname, "main.ts");
 let master: FakeMaster;
@@ -47,7 +49,13 @@ afterEach(() => {
 
 function start({ flags = [] }: { readonly flags?: readonly string[] }, ...words: string[]) {
   const child = spawn(process.execPath, [...flags, main, ...words], {
-    env: { PATH: process.env.PATH, HOME: state, SPILLWAY_STATE_DIR: state, SPILLWAY_CACHE: cache },
+    env: {
+      PATH: process.env.PATH,
+      HOME: state,
+      SPILLWAY_STATE_DIR: state,
+      SPILLWAY_CACHE: cache,
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   children.add(child);
@@ -60,7 +68,29 @@ function start({ flags = [] }: { readonly flags?: readonly string[] }, ...words:
   return { child, ended };
 }
 
-const run = (...words: string[]) => start({}, ...words).ended;
+const asProcess = (...words: string[]) => start({}, ...words).ended;
+
+/** The same within this process: what does not need signals or exact bytes costs no start. */
+async function run(...words: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  vi.stubEnv("SPILLWAY_STATE_DIR", state);
+  vi.stubEnv("SPILLWAY_ENV", undefined);
+  const written = { stdout: "", stderr: "" };
+  const spies = (["stdout", "stderr"] as const).map((name) =>
+    vi.spyOn(process[name], "write").mockImplementation((chunk) => {
+      written[name] += typeof chunk === "string" ? chunk : Buffer.from(chunk).toString();
+      return true;
+    }),
+  );
+  process.exitCode = undefined;
+  try {
+    const code = await runLine(verbs, words);
+    return { code, ...written };
+  } finally {
+    process.exitCode = undefined;
+    for (const spy of spies) spy.mockRestore();
+    vi.unstubAllEnvs();
+  }
+}
 
 const named = z.object({ name: z.string() });
 const indexStates = { pending: "pending", running: "active", succeeded: "succeeded", failed: "failed", cancelled: "cancelled" } as const;
@@ -102,7 +132,7 @@ function oneJob(detail: (id: string) => JobDetail, log: readonly unknown[] = [],
 
 describe("the command line", () => {
   test("help lists the verbs, the exit codes and examples", async () => {
-    const { code, stdout } = await run("--help");
+    const { code, stdout } = await asProcess("--help");
     expect(code).toBe(0);
     for (const part of ["pool", "run", "Exit codes:", "Examples:", "SPILLWAY_ENV"]) expect(stdout).toContain(part);
   });
@@ -115,6 +145,7 @@ describe("the command line", () => {
     [["run", "--count", "0", "--", "true"], 2, "--count"],
     [["run", "-e", "novalue", "--", "true"], 2, "KEY=VALUE"],
     [["run"], 2, "missing required argument"],
+    [["--env", "prod", "destroy", "local"], 2, "two environments were given, --env prod and local"],
     [["burst", "list"], 2, '"spillway burst" is not available in this version'],
     [["nodes", "drain", "m1"], 2, '"spillway nodes drain" is not available in this version'],
     [["pool", "--env", "prod"], 1, 'there is no environment "prod" here (there is local)'],
@@ -134,7 +165,7 @@ describe("the command line", () => {
 
   test("a verb that needs no Pulumi and no SSH loads neither", async () => {
     const telling =
-      "import{registerHooks}from'node:module';registerHooks({load(url,c,next){if(/@pulumi|ssh2|\\/stacks\\//.test(url))console.log(url);return next(url,c)}})";
+      "import{registerHooks}from'node:module';registerHooks({load(url,c,next){if(/@pulumi|ssh2|\\/stacks\\/(?!state-layout)/.test(url))console.log(url);return next(url,c)}})";
     const { code, stdout, stderr } = await start(
       { flags: ["--import", `data:text/javascript,${telling}`] },
       "run",
@@ -155,6 +186,7 @@ describe("login", () => {
     expect(stdout + stderr).not.toContain("very-secret");
     expect((await run("login", "--output", "json")).stdout).not.toContain("very-secret");
     expect((await run("login", "--show-token")).stdout).toBe("very-secret\n");
+    expect(JSON.parse((await run("login", "--show-token", "--output", "json")).stdout)).toMatchObject({ token: "very-secret" });
   });
 });
 
@@ -189,6 +221,14 @@ describe("pool and explain", () => {
     expect(master.requests.at(-1)?.token).toBe("very-secret");
   });
 
+  test("a master that is away is told with what mends it", async () => {
+    await master.stop();
+    const { code, stderr } = await run("pool");
+    await master.start();
+    expect(code).toBe(1);
+    expect(stderr).toContain("`./spillway up local` mends it.");
+  });
+
   test("JSON stands on stdout alone", async () => {
     master.answer(() => view);
     expect(JSON.parse((await run("pool", "--output", "json")).stdout)).toEqual(view);
@@ -221,7 +261,13 @@ describe("run", () => {
     ];
     master.answer(oneJob((id) => jobWith("failed", ran({ state: "failed", exitCode: 3 }), id), log));
     const child = spawn(process.execPath, [main, "run", "--cpu", "1", "--", "sh", "-c", "echo hi; exit 3"], {
-      env: { PATH: process.env.PATH, HOME: state, SPILLWAY_STATE_DIR: state, SPILLWAY_CACHE: cache },
+      env: {
+        PATH: process.env.PATH,
+        HOME: state,
+        SPILLWAY_STATE_DIR: state,
+        SPILLWAY_CACHE: cache,
+        NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
+      },
     });
     children.add(child);
     const chunks: Buffer[] = [];
@@ -295,12 +341,13 @@ describe("run", () => {
     expect(await run("run", "--detach", "--name", "later", "--", "true")).toEqual({ code: 0, stdout: "later\n", stderr: "" });
   });
 
-  test("a master that is away is told with what mends it", async () => {
+  test("a master that restarts is waited for", async () => {
+    master.answer(oneJob((id) => jobWith("succeeded", ran({ exitCode: 0 }), id), [{ end: true }]));
     await master.stop();
-    const { code, stderr } = await run("run", "--", "true");
+    const { child, ended } = start({}, "run", "--", "true");
+    await new Promise<void>((told) => child.stderr.on("data", (chunk: string) => chunk.includes("trying again") && told()));
     await master.start();
-    expect(code).toBe(125);
-    expect(stderr).toContain("`./spillway up local` mends it.");
+    expect(await ended).toMatchObject({ code: 0, stderr: expect.stringContaining("The master answers again.") });
   });
 });
 
@@ -316,6 +363,18 @@ const node = (name: string) => ({
 });
 
 const detail = (id: string): JobDetail => jobWith("succeeded", ran({ node: id.endsWith("1") ? "m1" : "m2" }), id);
+
+test("logs for programs are JSON lines with each piece's channel and bytes", async () => {
+  master.answer(oneJob(detail, [logLineOf("stdout", "hi\n"), logLineOf("stderr", "oh\n"), { end: true }]));
+  const { stdout, stderr } = await run("logs", "j1", "--output", "json");
+  expect(
+    stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line)),
+  ).toEqual([logLineOf("stdout", "hi\n"), logLineOf("stderr", "oh\n")]);
+  expect(stderr).toBe("");
+});
 
 describe("jobs submit --trace", () => {
   test("prints the conversion, runs each job once, and adds up what ran where", async () => {

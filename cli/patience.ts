@@ -5,6 +5,8 @@ import { say } from "./output.ts";
 
 /** A restart of the master takes seconds; longer than this and a person has to look. */
 const patienceMs = 60_000;
+/** For a single request: a person who waits for its answer should soon learn that the master is away for longer. */
+export const restartPatienceMs = 10_000;
 const firstPauseMs = 100;
 const longestPauseMs = 2_000;
 

@@ -61,7 +61,7 @@ async function follow({ states, logs = {} }: Story) {
     status: () => undefined,
     signal: new AbortController().signal,
   });
-  return { detail, out, told };
+  return { detail, out, told, asked };
 }
 
 const broken = new SpillwayError("broke off", { code: "stream-interrupted" });
@@ -152,6 +152,14 @@ describe("following a job", () => {
     const { out } = await follow({ states: [done], logs: { 1: [[line("stdout", "a"), line("stdout", "b\nc"), end]] } });
     expect(out.stdout.split("\n").toSorted()).toEqual(["", "0: ab", "0: c", "1: ab", "1: c"]);
   });
+});
+
+test("the end of each log of a big array does not ask for the whole job anew", async () => {
+  const indexes = Array.from({ length: 100 }, (_, at) => index("succeeded", [ran({ taskId: `j1.${at}.1` })], at));
+  const done = aJob({ state: "succeeded", spec: { ...aJob({ state: "succeeded" }).spec, count: 100 }, indexes });
+  const { out, asked } = await follow({ states: [done], logs: { 1: [[line("stdout", "x\n"), end]] } });
+  expect(out.stdout.split("\n").length).toBe(101);
+  expect(asked).toBeLessThan(10);
 });
 
 const failed = (exitCode?: number) => ran({ state: "failed", ...(exitCode === undefined ? {} : { exitCode }) });

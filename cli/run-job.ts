@@ -165,19 +165,28 @@ function logFollowers(options: FollowOptions) {
     else next();
   };
 
-  async function follow(detail: JobDetail, index: number, attempt: number): Promise<void> {
+  async function inSlot(act: () => Promise<void>): Promise<void> {
     await takeSlot();
+    try {
+      await act();
+    } finally {
+      giveSlot();
+    }
+  }
+
+  const freshDetail = detailsInBatches(options);
+
+  async function follow(detail: JobDetail, index: number, attempt: number): Promise<void> {
     const isArray = detail.spec.count > 1 && options.only === undefined;
     const prefixed = isArray ? prefixedSinks(`${index}: `, options.sinks) : undefined;
     const copy = copyLog(prefixed ?? options.sinks);
     try {
-      await copyToEnd(() => copy.run(client.logs(job, { index, attempt, follow: true, signal })), index, attempt);
+      await copyToEnd(() => inSlot(() => copy.run(client.logs(job, { index, attempt, follow: true, signal }))), index, attempt);
     } catch (error) {
       if (!signal.aborted)
         tell(`the output of attempt ${attempt}${isArray ? ` of index ${index}` : ""} can't be read to its end: ${faultText(error)}`);
     } finally {
       await prefixed?.flush();
-      giveSlot();
     }
   }
 
@@ -193,18 +202,9 @@ function logFollowers(options: FollowOptions) {
         (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
       );
       failingSince = fault === undefined ? undefined : (failingSince ?? performance.now());
-      let isCut = fault !== undefined;
-      const detail = await patiently(
-        () =>
-          client.job(job).catch((error: unknown) => {
-            isCut = true;
-            throw error;
-          }),
-        // the job's own following tells it
-        { signal, tell: () => {} },
-      );
+      const { detail, wasAway } = await freshDetail();
       const now = attemptIn(detail, index, attempt);
-      if (!isCut && now !== undefined && ended.has(now.state)) return;
+      if (fault === undefined && !wasAway && now !== undefined && ended.has(now.state)) return;
       const isHopeless =
         now === undefined || now.state === "lost" || performance.now() - (failingSince ?? Number.POSITIVE_INFINITY) > logPatienceMs;
       if (fault !== undefined && isHopeless) throw fault;
@@ -229,6 +229,32 @@ function logFollowers(options: FollowOptions) {
     },
   };
 }
+
+/**
+ * The job as it is after the call, and whether the master was away meanwhile. Those who ask within a moment of each other
+ * share one answer: an array's is big, and each of its logs ends with this question.
+ */
+function detailsInBatches({ client, job, signal }: FollowOptions): () => Promise<{ detail: JobDetail; wasAway: boolean }> {
+  let next: Promise<{ detail: JobDetail; wasAway: boolean }> | undefined;
+  let indexes = 1;
+  const ask = async (): Promise<{ detail: JobDetail; wasAway: boolean }> => {
+    await sleep(indexes > 1 ? Math.min(longestBatchMs, indexes) : 0, undefined, { signal }).catch(() => {});
+    next = undefined;
+    let wasAway = false;
+    const asking = (): Promise<JobDetail> =>
+      client.job(job).catch((error: unknown) => {
+        wasAway = true;
+        throw error;
+      });
+    // the job's own following tells it
+    const detail = await patiently(asking, { signal, tell: () => {} });
+    indexes = detail.indexes.length;
+    return { detail, wasAway };
+  };
+  return () => (next ??= ask());
+}
+
+const longestBatchMs = 1000;
 
 /** A node may be away for long; then its output is given up, and the job still followed. */
 const logPatienceMs = 20_000;

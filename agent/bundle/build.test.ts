@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import {
   appendFileSync,
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -60,6 +61,7 @@ test("a bundle that was built is found again, at once", async () => {
 
 test("a tarball that was damaged is built again", async () => {
   const outDir = join(directory, "damaged");
+  cpSync(join(directory, "one"), outDir, { recursive: true });
   const built = await buildBundle({ platform: "host", outDir });
   const whole = readFileSync(built.tarball);
   appendFileSync(built.tarball, "x");

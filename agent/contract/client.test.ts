@@ -107,6 +107,13 @@ describe("a master that is not there", () => {
     expect(fault.message).toContain(master.url);
   });
 
+  test("that goes away before it answers may have done what it was asked for: that is not the same as unreachable", async () => {
+    const master = await aMaster((_, response) => void response.destroy());
+    const client = aClient(master);
+    expect(await faultOf(client.submitJob(spec))).toMatchObject({ code: "stream-interrupted", hint: expect.stringContaining("try again") });
+    expect(await faultOf(client.pool())).toMatchObject({ code: "stream-interrupted" });
+  });
+
   test("does not keep the caller waiting when it never answers", async () => {
     const master = await aMaster(() => undefined);
     const fault = await faultOf(aClient({ ...master, answerTimeoutMs: 50 }).pool());

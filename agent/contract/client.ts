@@ -49,7 +49,8 @@ export interface LogQuery {
 
 /**
  * Every method throws a SpillwayError: the master's own code, message and hint, or `master-unreachable`,
- * `master-untrusted` (TLS), `master-timeout`, `unexpected-answer`, `stream-interrupted`. An aborted stream just ends.
+ * `master-untrusted` (TLS), `master-timeout`, `unexpected-answer`, `stream-interrupted` (a connection that was there broke
+ * off: what was asked for may have been done). An aborted stream just ends.
  */
 export interface Client {
   health(): Promise<Health>;
@@ -125,7 +126,11 @@ async function* completeLog(
     if ("end" in line) return;
   }
   if (signal?.aborted) return;
-  throw new SpillwayError("the log broke off before its end", { code: "stream-interrupted", where: `job/${id}` });
+  throw new SpillwayError("the log broke off before its end", {
+    code: "stream-interrupted",
+    where: `job/${id}`,
+    hint: `\`spillway logs ${id}\` reads it again from its beginning.`,
+  });
 }
 
 function logQueryOf({ index, attempt, follow }: LogQuery): string {

@@ -97,7 +97,10 @@ export const taskReport = z.object({
   finishedAt: z.number().optional(),
   exitCode: z.number().int().optional(),
   reason: z.string().max(10_000).optional(),
-  fault: z.literal("node").optional().describe("with `lost`: the host could not start it (no space, no processes left); the task is not to blame"),
+  fault: z
+    .literal("node")
+    .optional()
+    .describe("with `lost`: the host could not start it (no space, no processes left); the task is not to blame"),
 });
 export type TaskReport = z.infer<typeof taskReport>;
 

@@ -74,6 +74,7 @@ export async function startLeader(parts: LeaderParts): Promise<Leader> {
   // The leadership first: what another master still had under way is refused from here on, so what is read stays true.
   await writer.lead();
   leader.pool = await loadPool(store, clock);
+  writer.resume();
   tell(leader, {
     kind: "master-started",
     subject: "environment",
@@ -116,15 +117,20 @@ async function suspend(leader: Leader, fault: SpillwayError, parts: LeaderParts)
   let reread = false;
   while (!leader.shutdown.signal.aborted) {
     try {
-      if (!reread) {
+      // The lead first: what was handed to the store before is on it or has failed by then, so nothing valid is missed.
+      const failed = await leader.writer.lead().then(
+        () => undefined,
+        (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
+      );
+      if (!reread && !isSuperseded(failed)) {
         leader.pool = await loadPool(leader.store, leader.clock);
         leader.writer.reread();
         reread = true;
       }
-      await leader.writer.lead();
+      if (failed !== undefined) throw failed;
       break;
     } catch (error) {
-      if (error instanceof SpillwayError && error.code === "superseded") {
+      if (isSuperseded(error)) {
         parts.onSuperseded(error);
         return;
       }
@@ -134,10 +140,15 @@ async function suspend(leader: Leader, fault: SpillwayError, parts: LeaderParts)
     }
   }
   if (leader.shutdown.signal.aborted) return;
+  leader.writer.resume();
   // Silence did not count while agents could not report.
   for (const node of leader.pool.nodes.values()) node.heardAt = leader.clock.monotonic();
   leader.log("info", "master", "the state can be written again");
   tell(leader, { kind: "master-resumed", subject: "environment", message: `The master can write its state again (${fault.message})` });
   parts.onLoaded(leader);
   leader.requestRound();
+}
+
+function isSuperseded(error: unknown): error is SpillwayError {
+  return error instanceof SpillwayError && error.code === "superseded";
 }

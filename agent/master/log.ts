@@ -2,7 +2,7 @@
 
 export type LogLevel = "info" | "warn" | "error";
 
-/** Writes one line; `who` is what it is about: master, node m2, job train-41. */
+/** Writes one line; `who` is what it is about: master, node/m2, job/train-41. */
 export type Log = (level: LogLevel, who: string, message: string) => void;
 
 export const stderrLog: Log = (level, who, message) => {

@@ -39,6 +39,7 @@ describe("a master", () => {
       await until("told", () => faults.length === 1);
       expect(faults[0]?.code).toBe("superseded");
       expect((await master.declare("m2")).status).toBeGreaterThanOrEqual(500);
+      expect((await master.call("GET", "/v1/health")).status).toBeGreaterThanOrEqual(500);
       await second.stop();
       await master.restart();
       expect((await master.call("GET", "/v1/nodes")).body.nodes).toEqual([]);

@@ -26,6 +26,8 @@ const renewBeforeMs = 10 * 24 * hourMs;
 /** How long a start that found the disk full waits before it tries again. */
 const retryStartMs = 1000;
 
+const endedBySignalExitCode = 143;
+
 export interface RunningMaster {
   readonly port: number;
   stop(): Promise<void>;
@@ -43,13 +45,15 @@ export interface MasterOptions {
 }
 
 /**
- * Runs a master until SIGTERM or SIGINT, then shuts down cleanly. Rejects with a SpillwayError when it can't start
+ * Runs a master until SIGTERM or SIGINT, then shuts down cleanly and lets the process exit with 143: what restarts masters
+ * takes 0 for "done for good", and who wants one stopped stops that. Rejects with a SpillwayError when it can't start
  * (`port-in-use`, `file-unreadable`, `store-corrupt` …) or when another master takes over its state (`superseded`).
  */
 export async function runMaster(config: MasterConfig): Promise<void> {
   const ending = new AbortController();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const onSignal = () => {
+    process.exitCode = endedBySignalExitCode;
     ending.abort();
     resolve();
   };
@@ -103,11 +107,9 @@ export async function startMaster(config: MasterConfig, options: MasterOptions =
 
   try {
     const store = await patiently(() => openSqliteStore(join(config.stateDir, "state.db"), storeOptions(options)));
-    const journal = openJournal(join(config.stateDir, "journal.db"), log);
-    endings.push(
-      () => store.close(),
-      () => journal.close(),
-    );
+    endings.push(() => store.close());
+    const journal = await patiently(() => openJournal(join(config.stateDir, "journal.db"), log));
+    endings.push(() => journal.close());
     leading = await patiently(() =>
       startLeader({
         config,

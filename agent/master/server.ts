@@ -21,6 +21,7 @@ import { serveBulk } from "./lifecycle/bulk.ts";
 import { serveControl } from "./lifecycle/control.ts";
 import type { Log } from "./log.ts";
 
+const joinHint = "A node gets one by joining with a token.";
 const maxConnections = 5000;
 const handshakeTimeoutMs = 10_000;
 const headersTimeoutMs = 10_000;
@@ -82,7 +83,7 @@ export async function startServer(options: {
     }
     const { path, peer } = accepted;
     if (path === controlPath) control.handleUpgrade(request, socket, head, (webSocket) => serveControl(leader(), webSocket, peer));
-    else bulk.handleUpgrade(request, socket, head, (webSocket) => serveBulk(leader(), webSocket, peer.node));
+    else bulk.handleUpgrade(request, socket, head, (webSocket) => serveBulk(leader(), webSocket, peer));
   });
   server.on("clientError", (_error, socket) => {
     if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n");
@@ -112,18 +113,24 @@ export async function startServer(options: {
 /** Throws a SpillwayError that says why this upgrade is refused. */
 function acceptAgent(request: IncomingMessage, own: OwnNames, leader: () => Leader): { path: string; peer: Peer } {
   const refused = refusedHeaders({ host: request.headers.host, origin: request.headers.origin }, own);
-  if (refused !== undefined) throw new SpillwayError(refused, { code: "forbidden" });
+  if (refused !== undefined) throw new SpillwayError(refused, { code: "forbidden", hint: `Use ${own.origin}.` });
   const path = (request.url ?? "").split("?")[0] ?? "";
-  if (path !== controlPath && path !== bulkPath) throw new SpillwayError("nothing to connect to here", { code: "not-found" });
+  if (path !== controlPath && path !== bulkPath)
+    throw new SpillwayError("nothing to connect to here", {
+      code: "not-found",
+      hint: `Agents connect to ${controlPath} and ${bulkPath}.`,
+    });
   const peer = peerOf(request.socket as TLSSocket);
-  certifiedNode(leader(), peer);
+  // On control an agent whose certificate counts no more is told so; refused without a word it would keep its tasks for ever.
+  if (peer === undefined || path === bulkPath) certifiedNode(leader(), peer);
   assertWritable(leader());
-  if (peer === undefined) throw new SpillwayError("a client certificate is needed", { code: "forbidden" });
+  if (peer === undefined) throw new SpillwayError("a client certificate is needed", { code: "forbidden", hint: joinHint });
   return { path, peer };
 }
 
 function refuse(socket: Duplex, error: unknown, log: Log): void {
-  const told = error instanceof SpillwayError ? error : new SpillwayError("the master failed", { code: "internal" });
+  const told =
+    error instanceof SpillwayError ? error : new SpillwayError("the master failed", { code: "internal", hint: "See the master's log." });
   if (told !== error) log("error", "server", `upgrade: ${String(error)}`);
   const status = told.code === "forbidden" ? 403 : told.code === "not-found" ? 404 : 503;
   const body = JSON.stringify(bodyOf(told));

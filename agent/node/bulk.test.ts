@@ -25,13 +25,13 @@ afterEach(async () => {
   await master.close();
 });
 
-async function aBulk(idleMs?: number): Promise<Bulk> {
+async function aBulk(options: { idleMs?: number; retryMs?: number } = {}): Promise<Bulk> {
   const output = (taskId: string): TaskOutput | undefined =>
     taskId !== "job.0.1"
       ? undefined
       : { directory, files: { stdout: join(directory, "stdout.log"), stderr: join(directory, "stderr.log") }, finished: () => hasFinished };
   const log = createLog("node/m1", () => undefined);
-  return bulkConnection({ config: await master.node("m1"), output, log, ...(idleMs === undefined ? {} : { idleMs }) });
+  return bulkConnection({ config: await master.node("m1"), output, log, ...options });
 }
 
 async function openLog(stream: number, follow: boolean, taskId = "job.0.1"): Promise<void> {
@@ -130,7 +130,7 @@ test("frames that make no sense are dropped", async () => {
 });
 
 test("the connection closes when nobody reads, and opens again when it is asked for", async () => {
-  bulk = await aBulk(50);
+  bulk = await aBulk({ idleMs: 50 });
   write("stdout", "out");
   await openLog(1, false);
   await until("the end", () => endOf(1) !== undefined);
@@ -139,4 +139,28 @@ test("the connection closes when nobody reads, and opens again when it is asked 
     bulk.open();
     return master.sockets.bulk.length === 2;
   });
+});
+
+test("one that is asked for just while it closes is opened again", async () => {
+  bulk = await aBulk({ idleMs: 20 });
+  bulk.open();
+  await until("the bulk connection", () => master.sockets.bulk.length === 1);
+  // The master's end answers the close only after this, so the agent's is still closing.
+  master.sockets.bulk[0]?.once("close", () => bulk.open());
+  await until("another connection", () => master.sockets.bulk.length === 2);
+});
+
+test("a dial that fails is tried again a few times, then given up", async () => {
+  const config = await master.node("m1");
+  bulk = bulkConnection({
+    config: { ...config, endpoint: "https://127.0.0.1:1" },
+    output: () => undefined,
+    log: createLog("node/m1", (line) => failures.push(line)),
+    retryMs: 5,
+  });
+  const failures: string[] = [];
+  bulk.open();
+  await until("four dials have failed", () => failures.length === 4);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(failures.length).toBe(4);
 });

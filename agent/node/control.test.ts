@@ -106,6 +106,28 @@ test("an agent that is refused says why and stays away for long", async () => {
   expect(told.join("")).toContain("the node was removed");
 });
 
+test("a removed node that dials again is told to leave before any welcome", async () => {
+  master.state.autoWelcome = false;
+  await connect();
+  await until("the greeting", () => count("hello") === 1);
+  master.say({ type: "leave" });
+  await until("the message", () => messages.length > 0);
+  expect(messages).toEqual([{ type: "leave" }]);
+});
+
+test.each([
+  [3_600_000, "behind"],
+  [-3_600_000, "ahead of"],
+])("a master's clock that is %i ms from this host's is told as this host being %s it", async (offset, word) => {
+  master.state.autoWelcome = false;
+  await connect();
+  await until("the greeting", () => count("hello") === 1);
+  master.say({ type: "welcome", wire: 1, heartbeatIntervalMs: 50, masterTime: Date.now() + offset });
+  await until("the warning", () =>
+    told.some((line) => line.includes("this host's clock is 3") && line.includes(`ms ${word} the master's`)),
+  );
+});
+
 test("a node without a good certificate gets no connection", async () => {
   const config = await master.node("m1", { life: { from: -7_200_000, until: -3_600_000 } });
   const log = createLog("node/m1", (line) => told.push(line));

@@ -41,7 +41,11 @@ export async function joinPool({ config, force, readToken }: JoinOptions): Promi
 export async function acceptCertificate(given: { stateDir: string; node: string; ca: string; key: string; chain: string }): Promise<void> {
   const problem = identityProblem({ ...given, now: Date.now() });
   if (problem !== undefined) {
-    throw new SpillwayError(`the certificate the master gave can't be used: ${problem}`, { code: "bad-certificate", where: given.node });
+    throw new SpillwayError(`the certificate the master gave can't be used: ${problem}`, {
+      code: "bad-certificate",
+      where: given.node,
+      hint: "Are the clocks of this host and of the master right? `./spillway up <environment>` lets the node join again.",
+    });
   }
   await writeCertificate(given.stateDir, given.chain);
 }
@@ -50,7 +54,11 @@ export async function acceptCertificate(given: { stateDir: string; node: string;
 function assertSameAuthority(token: string, ca: string, node: string): void {
   const fingerprint = /\.([0-9a-f]{64})$/.exec(token)?.[1];
   if (fingerprint === undefined || fingerprint === hash("sha256", new X509Certificate(ca).raw)) return;
-  throw new SpillwayError("the join token belongs to another environment than the CA on this machine", { code: "wrong-ca", where: node });
+  throw new SpillwayError("the join token belongs to another environment than the CA on this machine", {
+    code: "wrong-ca",
+    where: node,
+    hint: "`./spillway up <environment>`, from the clone whose pool this node belongs to, brings its own CA and token.",
+  });
 }
 
 function isoTime(at: number): string {

@@ -1,4 +1,4 @@
-/** The whole agent as a process, against a master that is told what to say. */
+/** The whole agent, against a master that is told what to say: as a process where it is killed, else within this one, which costs no start. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -9,15 +9,19 @@ import { noResources } from "../contract/resources.ts";
 import { productVersion, wireVersion } from "../contract/version.ts";
 import type { AgentMessage } from "../contract/wire.ts";
 import { type TaskReport, type TaskSpec, taskIdOf } from "../contract/workload.ts";
+import { createLog } from "./log.ts";
+import { runAgent } from "./run.ts";
 import { type FakeMaster, fakeMaster } from "./testing/fake-master.ts";
 import { until } from "./testing/until.ts";
 
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 }); // several processes each, on a machine that may be busy
 
 const mainFile = resolve(import.meta.dirname, "../main.ts");
+const taskSupervisor = resolve(import.meta.dirname, "../bundle/task-supervisor.sh");
 let master: FakeMaster;
 let config: AgentConfig;
-let agents: ChildProcess[];
+/** What each agent that was started ended with; undefined while it runs. */
+let agents: Agent[];
 let told: string;
 
 beforeEach(async () => {
@@ -30,30 +34,57 @@ beforeEach(async () => {
 afterEach(async () => {
   // Whatever a test left: a node that is told to leave stops its tasks and ends.
   master.state.autoRecord = true;
-  if (agents.every((agent) => agent.exitCode !== null || agent.signalCode !== null)) await startAgent();
-  await until("the agent listens", () => master.say({ type: "leave" }) === undefined && agents.at(-1)?.exitCode === 0);
+  if (agents.every((agent) => agent.code !== undefined)) await startAgent();
+  await until("the agent listens", () => master.say({ type: "leave" }) === undefined && agents.every((agent) => agent.code !== undefined));
   await master.close();
 });
 
-async function startAgent(env: Record<string, string> = {}): Promise<ChildProcess> {
-  const configFile = join(master.directory, "agent.json");
-  writeFileSync(configFile, JSON.stringify(config));
+interface Agent {
+  code: number | NodeJS.Signals | undefined;
+  readonly ended: Promise<number | NodeJS.Signals>;
+}
+
+async function greeted<T extends Agent>(start: () => T): Promise<T> {
   const greetings = hellos().length;
-  const agent = spawn(process.execPath, [mainFile, "agent", "--config", configFile], {
-    stdio: ["ignore", "ignore", "pipe"],
-    env: { ...process.env, ...env },
-  });
-  agent.stderr?.on("data", (data: Buffer) => {
-    told += data.toString();
-  });
+  const agent = start();
   agents.push(agent);
-  await until("the agent greets", () => hellos().length > greetings || agent.exitCode !== null || agent.signalCode !== null);
+  void agent.ended.then((code) => {
+    agent.code = code;
+  });
+  await until("the agent greets", () => hellos().length > greetings || agent.code !== undefined);
   return agent;
 }
 
-async function ended(agent: ChildProcess): Promise<number | NodeJS.Signals | null> {
-  if (agent.exitCode === null && agent.signalCode === null) await once(agent, "exit");
-  return agent.exitCode ?? agent.signalCode;
+function configFile(): string {
+  const file = join(master.directory, "agent.json");
+  writeFileSync(file, JSON.stringify(config));
+  return file;
+}
+
+/** Within this process. */
+function startAgent(): Promise<Agent & { readonly end: AbortController }> {
+  const end = new AbortController();
+  const log = createLog("node/m1", (line) => {
+    told += line;
+  });
+  const renewCommand = [process.execPath, mainFile, "renew", "--config", configFile()];
+  return greeted(() => ({
+    code: undefined,
+    end,
+    ended: runAgent({ config, bundle: "development", taskSupervisor, renewCommand, signal: end.signal, log }),
+  }));
+}
+
+/** As a process of its own, which can be killed. */
+function spawnAgent(env: Record<string, string> = {}): Promise<Agent & { readonly process: ChildProcess }> {
+  const agent = spawn(process.execPath, [mainFile, "agent", "--config", configFile()], {
+    stdio: ["ignore", "ignore", "pipe"],
+    env: { ...process.env, ...env },
+  });
+  agent.stderr.on("data", (data: Buffer) => {
+    told += data.toString();
+  });
+  return greeted(() => ({ code: undefined, process: agent, ended: once(agent, "exit").then(([code, signal]) => code ?? signal) }));
 }
 
 function hellos(): Extract<AgentMessage, { type: "hello" }>[] {
@@ -95,13 +126,13 @@ test("a task's output goes over the bulk connection", async () => {
 });
 
 test("a killed agent's task goes on; the next agent tells of it in its greeting, and of its end", async () => {
-  const first = await startAgent();
+  const first = await spawnAgent();
   const go = join(master.directory, "go");
   const task = aTask(`until [ -e ${go} ]; do sleep 0.02; done; exit 5`);
   master.say({ type: "run", task });
   await until("it runs", () => reports(task.taskId).length === 1);
-  first.kill("SIGKILL");
-  expect(await ended(first)).toBe("SIGKILL");
+  first.process.kill("SIGKILL");
+  expect(await first.ended).toBe("SIGKILL");
   await startAgent();
   expect(hellos().at(-1)?.tasks).toMatchObject([{ taskId: task.taskId, state: "running" }]);
   writeFileSync(go, "");
@@ -110,12 +141,12 @@ test("a killed agent's task goes on; the next agent tells of it in its greeting,
 });
 
 test("TERM ends the agent at once with 143, and its tasks go on", async () => {
-  const first = await startAgent();
+  const first = await spawnAgent();
   const task = aTask("sleep 300");
   master.say({ type: "run", task });
   await until("it runs", () => reports(task.taskId).length === 1);
-  first.kill("SIGTERM");
-  expect(await ended(first)).toBe(143);
+  first.process.kill("SIGTERM");
+  expect(await first.ended).toBe(143);
   await startAgent();
   expect(hellos().at(-1)?.tasks).toMatchObject([{ taskId: task.taskId, state: "running" }]);
 });
@@ -125,16 +156,31 @@ test("an agent that is told to leave stops every task with grace and exits with 
   const tasks = [aTask("sleep 300"), aTask("trap 'exit 9' TERM; while :; do sleep 0.02; done")];
   for (const task of tasks) master.say({ type: "run", task });
   await until("both run", () => tasks.every(({ taskId }) => reports(taskId).length === 1));
+  master.state.autoRecord = true;
   master.say({ type: "leave" });
-  expect(await ended(agent)).toBe(0);
+  expect(await agent.ended).toBe(0);
   for (const { taskId } of tasks) expect(reports(taskId).at(-1)).toMatchObject({ state: "cancelled" });
+});
+
+test("a node that was removed while it was away is told to leave when it dials, before any welcome: it stops what runs and exits with 0", async () => {
+  const first = await startAgent();
+  const task = aTask("sleep 300");
+  master.say({ type: "run", task });
+  await until("it runs", () => reports(task.taskId).length === 1);
+  first.end.abort("a test");
+  await first.ended;
+  Object.assign(master.state, { autoWelcome: false, autoRecord: true });
+  const second = await startAgent();
+  master.say({ type: "leave" });
+  expect(await second.ended).toBe(0);
+  expect(reports(task.taskId).at(-1)).toMatchObject({ state: "cancelled" });
 });
 
 test.each(["task.spec", "task.start", "task.stop", "task.report", "task.forget"].flatMap((point) => [`${point}:before`, `${point}:after`]))(
   "an agent killed at %s runs the task's command once and tells its end",
   async (crashAt) => {
     const marker = join(master.directory, "crashed");
-    const doomed = await startAgent({ SPILLWAY_CRASH_AT: crashAt, SPILLWAY_CRASH_MARKER: marker });
+    const doomed = await spawnAgent({ SPILLWAY_CRASH_AT: crashAt, SPILLWAY_CRASH_MARKER: marker });
     const runs = join(master.directory, "runs");
     const task = aTask(`echo ran >>${runs}; ${crashAt.startsWith("task.stop") ? "sleep 300" : "exit 4"}`);
     const say = () => {
@@ -147,7 +193,7 @@ test.each(["task.spec", "task.start", "task.stop", "task.report", "task.forget"]
     };
     const talk = setInterval(say, 20);
     try {
-      expect(await ended(doomed)).toBe("SIGKILL");
+      expect(await doomed.ended).toBe("SIGKILL");
       expect(readFileSync(marker, "utf8")).toBe(crashAt.split(":")[0]);
       await startAgent();
       const last = () =>
@@ -175,7 +221,7 @@ test("the agent renews its certificate at two thirds of its life, in a process o
 
 test("an agent that never joined says so and exits with 1", async () => {
   rmSync(join(config.stateDir, "cert.pem"));
-  expect(await ended(await startAgent())).toBe(1);
+  expect(await (await spawnAgent()).ended).toBe(1);
   expect(told).toContain("has no certificate");
   config = await master.node("m1");
 });

@@ -12,7 +12,7 @@ import { bootIdFact } from "./fingerprint/boot-id.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { readIdentity } from "./identity.ts";
 import { keepRenewed } from "./keep-renewed.ts";
-import { createLog } from "./log.ts";
+import { createLog, type Log } from "./log.ts";
 import { reconciler } from "./reconcile.ts";
 
 export interface AgentOptions {
@@ -23,6 +23,9 @@ export interface AgentOptions {
   readonly taskSupervisor: string;
   /** argv that renews the certificate once. */
   readonly renewCommand: readonly string[];
+  /** Ends the agent; its tasks go on. The reason is told. */
+  readonly signal: AbortSignal;
+  readonly log?: Log;
 }
 
 const endedBySignalExitCode = 143;
@@ -30,20 +33,18 @@ const repeatCheckMs = 1000;
 /** When leaving, how long the master may take to record the last reports. */
 const lastReportsMs = 2000;
 
-/** Resolves with the exit code: 0 after `leave`, 143 after TERM or INT. Throws `not-joined`. */
-export async function runAgent({ config, bundle, taskSupervisor, renewCommand }: AgentOptions): Promise<number> {
-  const log = createLog(`node/${config.node}`);
+/** Resolves with the exit code: 0 after `leave`, 143 after the signal. Throws `not-joined`. */
+export async function runAgent(options: AgentOptions): Promise<number> {
+  const { config, bundle, taskSupervisor, renewCommand, signal, log = createLog(`node/${config.node}`) } = options;
   if (readIdentity(config.stateDir) === undefined) {
     throw new SpillwayError("this node has no certificate yet", { code: "not-joined", where: config.node, hint: "run `join` first" });
   }
   mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
   const end = Promise.withResolvers<number>();
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.once(signal, () => {
-      log.info(`ended by ${signal}; tasks go on`);
-      end.resolve(endedBySignalExitCode);
-    });
-  }
+  signal.addEventListener("abort", () => {
+    log.info(`ended by ${signal.reason}; tasks go on`);
+    end.resolve(endedBySignalExitCode);
+  });
 
   const executor = processExecutor({ stateDir: config.stateDir, node: config.node, taskSupervisor, bootId: bootIdFact(), log });
   await executor.readopt();

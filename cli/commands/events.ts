@@ -44,7 +44,10 @@ export function registerEvents(program: Command): void {
           if (json) printJsonLine(event);
           else print(eventLine(event));
         }
-        throw new SpillwayError("the master ended the stream", { code: "stream-interrupted" });
+        throw new SpillwayError("the master ended the stream", {
+          code: "stream-interrupted",
+          hint: "The master may be restarting: try again.",
+        });
       });
     });
   withExamples(withEnvironment(command), [

@@ -102,6 +102,11 @@ async function act(command: Command, options: SubmitOptions): Promise<void> {
   const elapsedMs = performance.now() - startedAt;
   const details = await readDetails(run);
   clearStatus();
+  if (stop.signal.aborted) {
+    say(`\nInterrupted while the results were read: all ${views.length} jobs have ended. The same command again adds them up.`);
+    process.exitCode = exitCodes.interrupted;
+    return;
+  }
   const totals = nodeTotals(details);
   const bad = withoutOneSuccess(details);
   const succeeded = views.filter((view) => view.state === "succeeded").length;

@@ -5,6 +5,7 @@ import { type Attempt, type JobDetail, type JobState, type JobView, jobState } f
 import { usageError, wantsJson, withEnvironment, withExamples } from "../command-options.ts";
 import { openEnvironment } from "../environment-context.ts";
 import { paint, paintState, plain, print, printJson, shortSpan, table } from "../output.ts";
+import { patiently, restartPatienceMs } from "../patience.ts";
 import { registerJobsSubmit } from "./jobs-submit.ts";
 
 export function registerJobs(program: Command): void {
@@ -145,7 +146,7 @@ function registerCancel(jobs: Command): void {
       const { client } = openEnvironment(cancel);
       const views: JobView[] = [];
       for (const id of ids) {
-        const view = await client.cancelJob(id);
+        const view = await patiently(() => client.cancelJob(id), { forMs: restartPatienceMs });
         views.push(view);
         if (!wantsJson(cancel)) print(`${view.id}  ${paintState(view.state)}  ${plain(view.reason)}`);
       }

@@ -8,14 +8,17 @@ export function registerLogin(program: Command): void {
   const command = program
     .command("login")
     .description("Where the context is, and how other programs use the API with it.")
-    .option("--show-token", "print the admin token, and nothing else")
-    .option("--show-ca", "print the CA certificate (PEM), and nothing else")
+    .option("--show-token", "print the admin token, and nothing else (json: add it)")
+    .option("--show-ca", "print the CA certificate (PEM), and nothing else (json: add it)")
     .action((options: { showToken?: boolean; showCa?: boolean }) => {
       const { context, file } = findContext({ name: environmentNameOf(command) });
+      if (wantsJson(command)) {
+        const { environment, environmentId, url, token, ca } = context;
+        const asked = { ...(options.showToken ? { token } : {}), ...(options.showCa ? { ca } : {}) };
+        return printJson({ environment, environmentId, url, contextFile: file, ...asked });
+      }
       if (options.showToken) return print(context.token);
       if (options.showCa) return print(context.ca.trimEnd());
-      if (wantsJson(command))
-        return printJson({ environment: context.environment, environmentId: context.environmentId, url: context.url, contextFile: file });
       print(`environment  ${context.environment} (${context.environmentId})`);
       print(`API          ${context.url}/v1`);
       print(`context      ${file} (holds the CA and the admin token; keep it to yourself)`);

@@ -1,9 +1,9 @@
 /** `spillway logs`: the output of one attempt of a job, byte for byte, to the same two streams. */
 import type { Command } from "commander";
 import { parseTaskId } from "../../agent/contract/workload.ts";
-import { readOption, usageError, wholeNumber, withEnvironment, withExamples } from "../command-options.ts";
+import { readOption, usageError, wantsJson, wholeNumber, withEnvironment, withExamples } from "../command-options.ts";
 import { openEnvironment } from "../environment-context.ts";
-import { copyLog, ownStreams } from "../log-copy.ts";
+import { copyLog, jsonLineSinks, ownStreams } from "../log-copy.ts";
 import { say, status } from "../output.ts";
 import { patiently } from "../patience.ts";
 import { followJob } from "../run-job.ts";
@@ -25,18 +25,20 @@ export function registerLogs(program: Command): void {
     .action(async (job: string, options: LogsOptions) => {
       const target = targetOf(job, options);
       const { client } = openEnvironment(command);
+      const sinks = wantsJson(command) ? jsonLineSinks() : ownStreams();
       if (options.follow) {
         const only = { index: 0, ...target.query };
-        await followJob({ client, job: target.job, only, sinks: ownStreams(), tell: say, status, signal: new AbortController().signal });
+        await followJob({ client, job: target.job, only, sinks, tell: say, status, signal: new AbortController().signal });
         return;
       }
-      const copy = copyLog();
+      const copy = copyLog(sinks);
       await patiently((progress) => copy.run(client.logs(target.job, target.query), progress));
     });
   withExamples(withEnvironment(command), [
     "spillway logs train-41 --follow",
     "spillway logs train-41 --index 3 --attempt 1",
     "spillway logs train-41.3.1",
+    "spillway logs train-41 --output json | jq -r '.data | @base64d'   # json: a line for each piece, its bytes in base64",
   ]);
 }
 

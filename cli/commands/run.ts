@@ -4,7 +4,6 @@ import { basename } from "node:path";
 import type { Command } from "commander";
 import type { z } from "zod";
 import type { Client } from "../../agent/contract/client.ts";
-import { SpillwayError } from "../../agent/contract/errors.ts";
 import { parseCpu, parseDuration, parseMemory } from "../../agent/contract/quantities.ts";
 import { type JobView, jobSpec, maxJobCount } from "../../agent/contract/workload.ts";
 import { readOption, usageError, wantsJson, wholeNumber, withEnvironment, withExamples } from "../command-options.ts";
@@ -13,7 +12,7 @@ import { openEnvironment } from "../environment-context.ts";
 import { type Interruption, onInterruption } from "../interruption.ts";
 import { ownStreams } from "../log-copy.ts";
 import { clearStatus, plain, printJson, say, status } from "../output.ts";
-import { isPassing, patiently } from "../patience.ts";
+import { patiently, restartPatienceMs } from "../patience.ts";
 import { exitCodeOf, followJob } from "../run-job.ts";
 
 interface RunOptions {
@@ -93,14 +92,17 @@ async function run(command: Command, words: readonly string[], options: RunOptio
   return follow(client, name);
 }
 
-/** What was sent may have arrived although the answer did not; the name makes sending it again harmless. */
+/** A restarting master is waited for. What was sent may have arrived although the answer did not; the name makes sending it again harmless. */
 async function submit(client: Client, spec: z.output<typeof jobSpec>): Promise<{ job: JobView; created: boolean }> {
-  try {
-    return await client.submitJob(spec);
-  } catch (error) {
-    if (!(error instanceof SpillwayError) || !isPassing(error) || error.code === "master-unreachable") throw error;
-    return { ...(await patiently(() => client.submitJob(spec))), created: true };
-  }
+  let tries = 0;
+  const answer = await patiently(
+    () => {
+      tries += 1;
+      return client.submitJob(spec);
+    },
+    { forMs: restartPatienceMs },
+  );
+  return tries === 1 ? answer : { ...answer, created: true };
 }
 
 async function follow(client: Client, job: string): Promise<number> {
@@ -118,7 +120,8 @@ async function follow(client: Client, job: string): Promise<number> {
       if (chosen !== "cancel") return stop.abort();
       if (before === "cancel") return;
       say(`\nCancelling ${job} …`);
-      client.cancelJob(job).catch((error: unknown) => {
+      patiently(() => client.cancelJob(job), { forMs: restartPatienceMs, signal: stop.signal }).catch((error: unknown) => {
+        if (stop.signal.aborted) return;
         report(error);
         stop.abort();
       });

@@ -77,10 +77,12 @@ export async function explained<T>(environment: string, act: () => Promise<T>): 
 }
 
 /** Removes locks whose holder is dead, those alone. Throws `up-in-progress` when one lives or is on another host. */
-function releaseDeadLocks(environment: string): void {
+export function releaseDeadLocks(environment: string): void {
   const directory = join(stateLayout(environment).backend, ".pulumi", "locks", "organization", projectName, environment);
   if (!ownsBackend(environment) || !existsSync(directory)) return;
   for (const name of readdirSync(directory)) {
+    // Beside each lock the backend keeps its attributes, which may be all that a killed process has written.
+    if (!name.endsWith(".json")) continue;
     const file = join(directory, name);
     const lock = readLock(file);
     if (lock === undefined) continue;

@@ -1,5 +1,6 @@
 /** What a task gets and how its end is told: the half of the executor's contract about one agent that lives. */
 import { describe, expect, test } from "vitest";
+import { until } from "../../agent/node/testing/until.ts";
 import { type ExecutorUnderTest, executorFixture, isAlive } from "./executor.fixture.ts";
 
 export function runningTasksContract(name: string, underTest: ExecutorUnderTest): void {
@@ -193,6 +194,15 @@ export function runningTasksContract(name: string, underTest: ExecutorUnderTest)
         await executor.stop(task.taskId, 500, "changed my mind");
         await started;
         expect(await ended(executor, task)).toMatchObject({ state: "cancelled" });
+      });
+
+      test("stopping them all leaves none, also of those whose start still waits for its turn", async () => {
+        const { executor } = await anExecutor();
+        const tasks = Array.from({ length: 8 }, () => aTask(["sleep", "300"], { graceMs: 1000 }));
+        const starts = tasks.map((task) => executor.start(task));
+        await executor.stopAll("the node leaves");
+        expect(executor.list().map(({ state }) => state)).toEqual(tasks.map(() => "cancelled"));
+        await Promise.all(starts);
       });
 
       test("a stop of a task that has ended reports its end again, one of an unknown task reports it as lost", async () => {

@@ -30,6 +30,26 @@ export function survivingTasksContract(name: string, underTest: ExecutorUnderTes
         expect(outputOf(one.executor, task)).toBe("ran\n");
       });
 
+      test("an attempt whose start still waits is not started again by a repeated wish", async () => {
+        const { executor, reports } = await anExecutor();
+        const tasks = Array.from({ length: 6 }, () => shell("echo ran"));
+        await Promise.all([...tasks, ...tasks].map((task) => executor.start(task)));
+        for (const task of tasks) {
+          await ended(executor, task);
+          expect(outputOf(executor, task)).toBe("ran\n");
+          expect(reports.filter(({ taskId, state }) => taskId === task.taskId && state === "running")).toHaveLength(1);
+        }
+      });
+
+      test("an attempt that runs under another agent's supervisor can be stopped by the agent that came second", async () => {
+        const [one, other] = [await anExecutor(), await anExecutor()];
+        const task = shell("echo ready; sleep 300");
+        await startReady(one.executor, task);
+        await other.executor.start(task);
+        await other.executor.stop(task.taskId, 5000, "by the second");
+        expect(await ended(other.executor, task)).toMatchObject({ state: "cancelled", reason: "stopped: by the second" });
+      });
+
       test("a recorded attempt is not reported any more, but its output is still there, after a restart too", async () => {
         const { executor } = await anExecutor();
         const task = shell("echo kept");

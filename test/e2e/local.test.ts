@@ -24,6 +24,12 @@ async function expectOk(words: readonly string[]) {
   return outcome;
 }
 
+function pidsThere(): number[] {
+  return processesOf(checkout.state)
+    .map((found) => found.pid)
+    .sort((a, b) => a - b);
+}
+
 async function nodeStates(): Promise<Record<string, string>> {
   const { stdout } = await expectOk(["nodes", "list", "--output", "json"]);
   const { nodes } = JSON.parse(stdout) as { nodes: { name: string; state: string }[] };
@@ -39,17 +45,11 @@ it("makes a pool of three nodes by one command and says what to try next", async
 });
 
 it("changes nothing when it is run again: the same processes, no act", async () => {
-  const before = processesOf(checkout.state)
-    .map((found) => found.pid)
-    .sort((a, b) => a - b);
+  const before = pidsThere();
   const { stdout, stderr } = await expectOk(["up", "local"]);
   expect(stdout).toMatch(/Nothing changed\./);
   expect(stderr).not.toMatch(/✓/);
-  expect(
-    processesOf(checkout.state)
-      .map((found) => found.pid)
-      .sort(),
-  ).toEqual(before.sort());
+  expect(pidsThere()).toEqual(before);
 });
 
 it("runs a command, hands its output and its exit code through", async () => {

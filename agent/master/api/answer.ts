@@ -33,7 +33,10 @@ export function answerError(error: unknown, context: Context, log: Log): Respons
   if (error instanceof SpillwayError) return context.json(bodyOf(error), statuses[error.code] ?? 500);
   if (error instanceof HTTPException) {
     const code = error.status === 413 ? "too-large" : "invalid-request";
-    return context.json(bodyOf(new SpillwayError(error.message || "the request can't be understood", { code })), error.status);
+    return context.json(
+      bodyOf(new SpillwayError(error.message || "the request can't be understood", { code, hint: "See /v1/openapi.json." })),
+      error.status,
+    );
   }
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
   log("error", "api", `${context.req.method} ${context.req.path}: ${message}`);

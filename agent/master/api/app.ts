@@ -49,7 +49,10 @@ export function createApi(
     bodyLimit({
       maxSize: maxBodyBytes,
       onError: () => {
-        throw new SpillwayError(`a request's body may have ${maxBodyBytes} bytes`, { code: "too-large" });
+        throw new SpillwayError(`a request's body may have ${maxBodyBytes} bytes`, {
+          code: "too-large",
+          hint: "Put large data into a file that the nodes can read.",
+        });
       },
     }),
   );

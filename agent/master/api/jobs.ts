@@ -8,7 +8,7 @@ import { cancelJob } from "../jobs/cancel.ts";
 import { submitJob } from "../jobs/submit.ts";
 import type { Leader } from "../leader.ts";
 import type { PoolJob } from "../pool/pool.ts";
-import { jobDetail, jobView } from "../pool/views.ts";
+import { jobDetail, jobSummary, jobView } from "../pool/views.ts";
 import type { Api, ApiContext } from "./app.ts";
 import { answers, jsonBody } from "./route.ts";
 
@@ -49,7 +49,7 @@ export function jobRoutes(api: Api, { leader }: ApiContext): void {
   });
   api.openapi(listRoute, (context) => {
     const { state } = context.req.valid("query");
-    const jobs = [...leader().pool.jobs.values()].map(jobView);
+    const jobs = [...leader().pool.jobs.values()].map(jobSummary);
     return context.json({ jobs: state === undefined ? jobs : jobs.filter((job) => job.state === state) }, 200);
   });
   api.openapi(getRoute, (context) => context.json(jobDetail(jobOf(leader(), context.req.valid("param").id)), 200));

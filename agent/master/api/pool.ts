@@ -3,7 +3,7 @@ import { createRoute } from "@hono/zod-openapi";
 import { z } from "zod";
 import { explanation, health, type LedgerLine, ledgerLine, poolView as poolViewSchema } from "../../contract/api.ts";
 import { productVersion } from "../../contract/version.ts";
-import type { Leader } from "../leader.ts";
+import { assertWritable, type Leader } from "../leader.ts";
 import { jobDetail, nodeView, poolView } from "../pool/views.ts";
 import { explain } from "../scheduler/explain.ts";
 import type { Api, ApiContext } from "./app.ts";
@@ -14,21 +14,23 @@ const healthRoute = createRoute({
   method: "get",
   path: "/v1/health",
   security: [],
-  responses: answers(health, "the master is up and leads its pool"),
+  responses: answers(health, "the master is up, leads its pool and can write its state"),
 });
 const poolRoute = createRoute({ method: "get", path: "/v1/pool", responses: answers(poolViewSchema, "all nodes' resources as one view") });
 const explainRoute = createRoute({
   method: "get",
   path: "/v1/explain",
-  request: { query: z.object({ subject: z.string().describe("job/<id> or node/<name>") }) },
+  request: { query: z.object({ subject: z.string().describe("job/<id>, node/<name> or environment") }) },
   responses: answers(explanation, "why it is as it is"),
 });
 const ledgerRoute = createRoute({ method: "get", path: "/v1/ledger", responses: streams(ledgerLine, "what ran, and on what") });
 
 export function poolRoutes(api: Api, { leader }: ApiContext): void {
   api.openapi(healthRoute, (context) => {
-    const { config } = leader();
-    return context.json({ ok: true as const, version: productVersion, environmentId: config.environment.id, pid: process.pid }, 200);
+    const leading = leader();
+    assertWritable(leading);
+    const environmentId = leading.config.environment.id;
+    return context.json({ ok: true as const, version: productVersion, environmentId, pid: process.pid }, 200);
   });
   api.openapi(poolRoute, (context) => {
     const { pool, config } = leader();

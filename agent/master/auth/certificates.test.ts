@@ -1,9 +1,9 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { beforeAll, describe, expect, test } from "vitest";
+import { createSigningRequest } from "../testing/signing-request.ts";
 import {
   createIntermediate,
   createRootCa,
-  createSigningRequest,
   issueNodeCertificate,
   issueServerCertificate,
   type KeyedCertificate,

@@ -123,13 +123,6 @@ export async function issueServerCertificate(options: {
   };
 }
 
-/** A fresh key and a request for a certificate with this CN: what an agent does on its own machine. */
-export async function createSigningRequest(name: string): Promise<{ readonly csr: string; readonly key: string }> {
-  const keys = await generateKeys();
-  const csr = await x509.Pkcs10CertificateRequestGenerator.create({ name: commonName(name), keys, signingAlgorithm });
-  return { csr: `${csr.toString("pem")}\n`, key: await exportKey(keys.privateKey) };
-}
-
 /** What a certificate request asks for. Throws a SpillwayError `bad-csr`. `keySha256` (hex) identifies its public key. */
 export async function readSigningRequest(
   csr: string,
@@ -150,7 +143,7 @@ export async function readSigningRequest(
 }
 
 function badCsr(message: string, cause?: unknown): SpillwayError {
-  return new SpillwayError(message, { code: "bad-csr", cause });
+  return new SpillwayError(message, { code: "bad-csr", hint: "Make a new key and request: spillway's agent does with `join`.", cause });
 }
 
 function generateKeys(): Promise<KeyPair> {

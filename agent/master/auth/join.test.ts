@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { joinReply, joinTokenReply } from "../../contract/api.ts";
-import { controlPath } from "../../contract/wire.ts";
+import { bulkPath, controlPath } from "../../contract/wire.ts";
 import { connectAgent, dial, type FakeIdentity, joinNode, opened } from "../testing/fake-agent.ts";
+import { createSigningRequest } from "../testing/signing-request.ts";
 import { type TestMaster, testMaster } from "../testing/test-master.ts";
 import { until } from "../testing/until.ts";
-import { createSigningRequest } from "./certificates.ts";
 
 describe("joining", () => {
   let master: TestMaster;
@@ -99,7 +99,7 @@ describe("joining", () => {
     try {
       await joinNode(elsewhere, "m1");
       await master.declare("m1");
-      await expect(isLetIn(await joinNode(elsewhere, "m1"))).rejects.toThrow("403");
+      expect((await connectAgent(master, await joinNode(elsewhere, "m1"))).received[0]).toMatchObject({ type: "refused" });
     } finally {
       await elsewhere.end();
     }
@@ -110,9 +110,15 @@ describe("joining", () => {
     const agent = await connectAgent(master, identity);
     expect((await master.call("DELETE", "/v1/nodes/m1")).body).toEqual({ removed: true });
     await until("leave", () => agent.received.some(({ type }) => type === "leave"));
-    await expect(isLetIn(identity)).rejects.toThrow("403");
+    // One that was away dials again, is told so, and gets rid of what it had.
+    const late = await connectAgent(master, identity, { tasks: [{ taskId: "old.0.1", state: "succeeded" }] });
+    await until("leave again", () => late.received.some(({ type }) => type === "leave"));
+    await late.told("recorded", "old.0.1");
+    late.report({ taskId: "old.0.2", state: "cancelled" });
+    await late.told("recorded", "old.0.2");
+    await expect(opened(dial(master, identity, bulkPath))).rejects.toThrow("403");
     await master.declare("m1");
-    await expect(isLetIn(identity)).rejects.toThrow("403");
+    expect((await connectAgent(master, identity)).received[0]).toMatchObject({ type: "refused" });
     expect((await master.call("DELETE", "/v1/nodes/m9")).body).toEqual({ removed: false });
   });
 
@@ -132,9 +138,13 @@ describe("joining", () => {
   test("joining anew with another key ends the old key", async () => {
     const first = await joinNode(master, "m1");
     const agent = await connectAgent(master, first);
+    const bulk = dial(master, first, bulkPath);
+    await opened(bulk);
     const second = await joinNode(master, "m1");
     await until("the old connection is closed", () => agent.closeCode !== undefined);
-    await expect(isLetIn(first)).rejects.toThrow("403");
+    await until("its bulk connection too", () => bulk.readyState === bulk.CLOSED);
+    expect((await connectAgent(master, first)).received[0]).toMatchObject({ type: "refused" });
+    await expect(opened(dial(master, first, bulkPath))).rejects.toThrow("403");
     await isLetIn(second);
   });
 

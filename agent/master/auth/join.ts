@@ -6,6 +6,7 @@ import { createHash, randomBytes, X509Certificate } from "node:crypto";
 import type { JoinReply, JoinRequest } from "../../contract/api.ts";
 import { SpillwayError } from "../../contract/errors.ts";
 import { assertWritable, inBackground, type Leader, tell } from "../leader.ts";
+import { dropBulk } from "../lifecycle/bulk.ts";
 import { closeCodes } from "../lifecycle/connection.ts";
 import type { PoolNode } from "../pool/pool.ts";
 import { type NodeRecord, nodeKey, type TokenRecord, tokenKey } from "../pool/records.ts";
@@ -15,6 +16,7 @@ import type { Peer } from "./peer.ts";
 
 const tokenLifeMs = 5 * 60_000;
 const certificateDays = 7;
+const csrHint = "Make the request with the node's own name as its CN.";
 
 /**
  * A new token for a declared node; earlier ones of that node end. `<secret>.<sha256 of the root CA, hex>`, so that who
@@ -52,7 +54,10 @@ export async function join(leader: Leader, issuer: KeyedCertificate, request: Jo
   assertToken(leader, request);
   const { commonName, keySha256 } = await readSigningRequest(request.csr);
   if (commonName !== request.node) {
-    throw new SpillwayError(`the certificate request is for "${commonName}", not for "${request.node}"`, { code: "bad-csr" });
+    throw new SpillwayError(`the certificate request is for "${commonName}", not for "${request.node}"`, {
+      code: "bad-csr",
+      hint: csrHint,
+    });
   }
   assertWritable(leader);
   // Once more and in one step with its spending: another request may have come meanwhile.
@@ -71,9 +76,7 @@ export async function join(leader: Leader, issuer: KeyedCertificate, request: Jo
       subject: `node/${request.node}`,
       message: `Node ${request.node} got its first certificate with a join token`,
     });
-    const present = leader.controls.get(request.node);
-    if (present !== undefined && present.keySha256 !== keySha256)
-      present.close(closeCodes.refused, "the node has joined anew with another key");
+    dropRevoked(leader, node);
   } else await leader.writer.settled();
   return issueNodeCertificate({ issuer, csr: request.csr, node: request.node, days: certificateDays, now: leader.clock.now() });
 }
@@ -87,11 +90,12 @@ export async function renew(leader: Leader, issuer: KeyedCertificate, peer: Peer
   const node = certifiedNode(leader, peer);
   const { name } = node.record;
   if (commonName !== name)
-    throw new SpillwayError(`the certificate request is for "${commonName}", not for "${name}"`, { code: "bad-csr" });
+    throw new SpillwayError(`the certificate request is for "${commonName}", not for "${name}"`, { code: "bad-csr", hint: csrHint });
   const keys = [...new Set([keySha256, ...(peer === undefined ? [] : [peer.keySha256])])];
   if (keys.join() !== node.record.keys.join()) {
     node.record = { ...node.record, keys };
     await leader.writer.write("store.commit.node", [{ put: { key: nodeKey(name), value: node.record } }]);
+    dropRevoked(leader, node);
   } else await leader.writer.settled();
   tell(leader, { kind: "node-certified", subject: `node/${name}`, message: `Node ${name} has renewed its certificate` });
   return issueNodeCertificate({ issuer, csr, node: name, days: certificateDays, now: leader.clock.now() });
@@ -109,6 +113,14 @@ export function certifiedNode(leader: Leader, peer: Peer | undefined): PoolNode 
     );
   }
   return node;
+}
+
+/** Closes what the node has open with a key that counts no more. */
+function dropRevoked(leader: Leader, { record: { name, keys } }: PoolNode): void {
+  const control = leader.controls.get(name);
+  if (control !== undefined && !keys.includes(control.keySha256)) control.close(closeCodes.refused, "the node has another key now");
+  const bulk = leader.bulks.get(name);
+  if (bulk !== undefined && !keys.includes(bulk.keySha256)) dropBulk(leader, name, "the node has another key now");
 }
 
 /** Forgets tokens that have ended. */

@@ -36,7 +36,7 @@ export function stopIndex(leader: Leader, job: PoolJob, position: number): void 
   // While the node is away nobody knows whether it has the task; its next hello tells.
   if (connection === undefined) return;
   if (active.state === "assigned" && !connection.sentRuns.has(active.taskId)) {
-    inBackground(leader, `job ${job.record.id}`, () =>
+    inBackground(leader, `job/${job.record.id}`, () =>
       endAttempt(leader, job, position, { state: "cancelled", reason: `cancelled before it was started: ${cancel.reason}` }),
     );
     return;

@@ -2,9 +2,9 @@
 import { formatDuration } from "../../contract/quantities.ts";
 import type { Attempt } from "../../contract/workload.ts";
 import { type Leader, tell, wakeJobWaiters } from "../leader.ts";
-import { activeAttempt, indexAt, jobStateOf, type PoolJob, setIndex } from "../pool/pool.ts";
+import { activeAttempt, indexAt, jobStateOf, type PoolIndex, type PoolJob, setIndex } from "../pool/pool.ts";
 import { jobView } from "../pool/views.ts";
-import { type AfterAttempt, afterAttempt } from "./retry.ts";
+import { type AfterAttempt, afterAttempt, backOffMs } from "./retry.ts";
 
 export interface Ending {
   readonly state: "succeeded" | "failed" | "cancelled" | "lost";
@@ -13,10 +13,17 @@ export interface Ending {
   /** ms since the epoch; now, when left out. */
   readonly finishedAt?: number | undefined;
   readonly startedAt?: number | undefined;
+  /** With `lost`: the host could not start it. */
+  readonly fault?: "node" | undefined;
 }
 
 /** Agents' reasons are kept to this length. */
 const maxReasonLength = 500;
+/** An index's record has to fit in the store, however long its story: reasons of older attempts are shortened … */
+const wholeReasons = 20;
+const oldReasonLength = 80;
+/** … and of those that count for nothing only the newest are kept. */
+const maxNodeFaults = 20;
 
 /** Resolves when the end is durable. Throws when the index has no active attempt (a bug of the caller). */
 export async function endAttempt(leader: Leader, job: PoolJob, position: number, ending: Ending): Promise<void> {
@@ -31,10 +38,13 @@ export async function endAttempt(leader: Leader, job: PoolJob, position: number,
     ...(ending.startedAt === undefined ? {} : { startedAt: ending.startedAt }),
     ...(ending.exitCode === undefined ? {} : { exitCode: ending.exitCode }),
     reason: (ending.reason ?? endText(ending)).slice(0, maxReasonLength),
+    ...(ending.fault === undefined ? {} : { fault: ending.fault }),
   };
-  const attempts = [...index.attempts.slice(0, -1), ended];
+  const attempts = boundedAttempts([...index.attempts.slice(0, -1), ended]);
   const after = afterAttempt(job.record.spec, attempts, job.record.cancel !== undefined);
-  const operations = setIndex(leader.pool, job, position, { state: after.state, attempts }, now);
+  const waitMs = after.state === "pending" ? backOffMs(attempts) : 0;
+  const operations = setIndex(leader.pool, job, position, { state: after.state, attempts, backOffMs: waitMs || undefined }, now);
+  if (waitMs > 0) endBackOff(leader, index, attempts, waitMs);
   const finished = operations.length > 1;
   leader.controls.get(active.node)?.sentRuns.delete(active.taskId);
   await leader.writer.write("store.commit.report", operations);
@@ -42,6 +52,26 @@ export async function endAttempt(leader: Leader, job: PoolJob, position: number,
   if (finished) tellJobFinished(leader, job);
   wakeJobWaiters(leader, job);
   leader.requestRound();
+}
+
+/** Lets the index be placed when its time has come, unless it went another way meanwhile. */
+function endBackOff(leader: Leader, index: PoolIndex, attempts: readonly Attempt[], waitMs: number): void {
+  leader.clock.after(waitMs, () => {
+    if (index.attempts !== attempts) return;
+    index.backOffMs = undefined;
+    leader.requestRound();
+  });
+}
+
+/** The same story in at most about 150 KiB, whatever agents say. */
+export function boundedAttempts(attempts: readonly Attempt[]): Attempt[] {
+  let faults = attempts.filter(({ fault }) => fault === "node").length;
+  const kept = attempts.filter(({ fault }) => fault !== "node" || faults-- <= maxNodeFaults);
+  return kept.map((attempt, position) => (position >= kept.length - wholeReasons ? attempt : { ...attempt, ...shortened(attempt.reason) }));
+}
+
+function shortened(reason: string | undefined): { reason?: string } {
+  return reason === undefined ? {} : { reason: reason.slice(0, oldReasonLength) };
 }
 
 export function tellJobFinished(leader: Leader, job: PoolJob): void {

@@ -54,6 +54,44 @@ describe("logs", () => {
     expect(agent.received.filter(({ type }) => type === "open-bulk")).toHaveLength(1);
   });
 
+  test("a log the master's end cuts off has no end of its own", async () => {
+    await submit();
+    await start();
+    const log = await master.stream("/v1/jobs/train/logs?follow=true");
+    await openBulk(1);
+    await connectBulk(master, identity, ({ stream }, it) => it.data(stream, "stdout", "hello"));
+    await until("the first line", () => log.lines.length === 1);
+    await master.restart();
+    await log.ended;
+    expect(log.lines).toHaveLength(1);
+  });
+
+  test("a node that connects anew is asked for a new bulk connection", async () => {
+    await submit();
+    await start();
+    const log = await master.stream("/v1/jobs/train/logs?follow=true");
+    await openBulk(1);
+    await connectBulk(master, identity, ({ stream }, it) => {
+      it.data(stream, "stdout", "hel");
+      it.data(stream, "stderr", "");
+    });
+    await until("the first part", () => text(log.lines) === "hel");
+    agent = await connectAgent(master, identity, { tasks: [{ taskId: "train.0.1", state: "running" }] });
+    await until("it is asked again", async () => {
+      await master.clock.advance(500);
+      return agent.received.some(({ type }) => type === "open-bulk");
+    });
+    await connectBulk(master, identity, ({ stream }, it) => {
+      it.data(stream, "stdout", "hello");
+      it.end(stream);
+    });
+    await until("the rest, without what was told", () => text(log.lines) === "hello");
+    await finish();
+    await log.ended;
+    expect(log.lines.at(-1)).toEqual({ end: true });
+    expect(log.lines.some(({ channel }) => channel === "stderr")).toBe(false);
+  });
+
   test("what can't be read is told before anything is sent", async () => {
     const get = (path: string) => master.call("GET", path);
     expect((await get("/v1/jobs/train/logs")).status).toBe(404);

@@ -49,7 +49,7 @@ export function assertLogReadable(leader: Leader, request: LogRequest): void {
   });
 }
 
-/** Ends with `{ end: true }`, with the error when the log could not be told to its end. Never throws for a fault of the world. */
+/** Ends with `{ end: true }`, with the error when the log could not be told to its end; without it when aborted. Never throws for a fault of the world. */
 export async function* jobLog(leader: Leader, request: LogRequest, signal: AbortSignal): AsyncGenerator<LogLine, void, undefined> {
   const told = { taskId: "", stdout: 0, stderr: 0 };
   let readToEnd = "";
@@ -81,7 +81,8 @@ export async function* jobLog(leader: Leader, request: LogRequest, signal: Abort
     // Nothing to read now: the task has not started, its node is away, or its next attempt is not placed yet.
     await jobChanged(leader, request.job, retryMs, signal);
   }
-  yield { end: true };
+  // Without its end the reader knows that the log was cut.
+  if (!signal.aborted) yield { end: true };
 }
 
 async function* attemptLog(

@@ -42,8 +42,8 @@ describe("finished jobs", () => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  const submit = async (name: string, options: { count?: number; finished?: boolean } = {}) => {
-    const spec = jobSpec.parse({ name, command: ["true"], resources: { cpu: 1, memory: 1 }, count: options.count ?? 1 });
+  const submit = async (name: string, options: { count?: number; finished?: boolean; command?: string[] } = {}) => {
+    const spec = jobSpec.parse({ name, command: options.command ?? ["true"], resources: { cpu: 1, memory: 1 }, count: options.count ?? 1 });
     const { job } = await submitJob(leader, spec);
     if (options.finished !== false) await cancelJob(leader, job, { reason: "test" });
   };
@@ -58,7 +58,7 @@ describe("finished jobs", () => {
   test("the oldest are forgotten beyond the bound, unfinished ones never", async () => {
     await submit("waits", { finished: false });
     for (const name of ["a", "b", "c", "d"]) await submit(name);
-    pruneJobs(leader, { jobs: 2, indexes: 100 });
+    pruneJobs(leader, { jobs: 2, indexes: 100, bytes: 1e9 });
     expect(await left()).toEqual(["waits", "c", "d"]);
   });
 
@@ -66,7 +66,15 @@ describe("finished jobs", () => {
     await submit("a", { count: 60 });
     await submit("b", { count: 60 });
     await submit("c", { count: 30 });
-    pruneJobs(leader, { jobs: 10, indexes: 100 });
+    pruneJobs(leader, { jobs: 10, indexes: 100, bytes: 1e9 });
+    expect(await left()).toEqual(["b", "c"]);
+  });
+
+  test("large specs count by their bytes", async () => {
+    await submit("a", { command: ["x".repeat(50_000)] });
+    await submit("b", { command: ["x".repeat(50_000)] });
+    await submit("c");
+    pruneJobs(leader, { jobs: 10, indexes: 100, bytes: 60_000 });
     expect(await left()).toEqual(["b", "c"]);
   });
 });

@@ -45,6 +45,13 @@ describe("reports of agents", () => {
   test("a failed task is tried again as often as was asked, then the job fails with the reason", async () => {
     await submit({ retries: 2 });
     for (const attempt of [1, 2, 3]) {
+      if (attempt === 3) {
+        // The first retry comes at once, the next after half a second, then a second and so on.
+        const waiting = await master.job("train");
+        expect(waiting).toMatchObject({ state: "pending", reason: "waits 500 ms before attempt 3" });
+        expect((await master.call("GET", "/v1/explain?subject=job/train")).body.summary).toContain("it waits 500 ms before attempt 3");
+        await master.clock.advance(500);
+      }
       await agent.run(`train.0.${attempt}`);
       agent.report({ taskId: `train.0.${attempt}`, state: "failed", exitCode: 3, reason: "exit code 3" });
       await agent.told("recorded", `train.0.${attempt}`);
@@ -62,6 +69,47 @@ describe("reports of agents", () => {
     }
     await until("failed", async () => (await master.job("train")).state === "failed");
     expect((await master.job("train")).reason).toBe("the host was rebooted");
+  });
+
+  test("a host that can't start a task pauses its node and costs the job nothing", async () => {
+    await submit({ retries: 0 });
+    const pass = async (seconds: number) => {
+      for (let second = 0; second < seconds; second += 2) {
+        await master.clock.advance(2000);
+        agent.heartbeat();
+        await until("heard", async () => (await master.call("GET", "/v1/nodes/m1")).body.lastHeartbeatAt === master.clock.now());
+      }
+    };
+    await agent.run("train.0.1");
+    agent.report({ taskId: "train.0.1", state: "lost", fault: "node", reason: "no space left on device" });
+    await agent.told("recorded", "train.0.1");
+    await pass(12);
+    const { rejected } = (await master.call("GET", "/v1/explain?subject=job/train")).body;
+    expect(rejected).toEqual([{ reason: "could not start a task 12 s ago: no space left on device", nodes: ["m1"] }]);
+    expect((await master.events("node/m1")).map(({ kind }) => kind)).toContain("node-paused");
+    expect((await master.call("GET", "/v1/explain?subject=environment")).body).toMatchObject({
+      summary: "test takes jobs; 1 of 1 node ready; 0 tasks active, 1 pending",
+      rejected: [{ nodes: ["m1"] }],
+    });
+    expect(agent.received.filter(({ type }) => type === "run")).toHaveLength(1);
+    await pass(20);
+    await agent.run("train.0.2");
+    agent.report({ taskId: "train.0.2", state: "succeeded", exitCode: 0 });
+    await until("succeeded", async () => (await master.job("train")).state === "succeeded");
+    expect((await master.job("train")).indexes[0]?.attempts[0]).toMatchObject({ state: "lost", fault: "node" });
+  });
+
+  test("a task the agent is just starting when it connects anew is not lost", async () => {
+    const identity = await joinNode(master, "m2");
+    agent.cut();
+    const first = await connectAgent(master, identity);
+    await submit({ nodePool: "rack" });
+    await first.run("train.0.1");
+    const again = await connectAgent(master, identity, { measured: { cpu: 3000, memory: 8192, disk: 0, gpus: [] } });
+    again.report({ taskId: "train.0.1", state: "running" });
+    await until("running", async () => (await master.job("train")).indexes[0]?.attempts[0]?.state === "running");
+    await master.call("GET", "/v1/jobs");
+    expect((await master.job("train")).indexes[0]?.attempts).toMatchObject([{ state: "running" }]);
   });
 
   test("a repeated end is confirmed again and changes nothing", async () => {

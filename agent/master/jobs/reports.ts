@@ -6,6 +6,7 @@
 import { parseTaskId, type TaskReport } from "../../contract/workload.ts";
 import { type Leader, tell, wakeJobWaiters } from "../leader.ts";
 import type { ControlConnection } from "../lifecycle/connection.ts";
+import { pauseNode } from "../lifecycle/pause.ts";
 import { activeAttempt, type PoolJob, setIndex } from "../pool/pool.ts";
 import { endAttempt } from "./end-attempt.ts";
 
@@ -21,8 +22,11 @@ export async function takeReport(leader: Leader, connection: ControlConnection, 
     await noteRunning(leader, job, position, report);
     return;
   }
+  const fault = report.state === "lost" ? report.fault : undefined;
+  if (fault === "node") pauseNode(leader, connection.node, report.taskId, report.reason ?? "no reason was given");
   await endAttempt(leader, job, position, {
     state: report.state,
+    fault,
     reason: report.reason,
     exitCode: report.exitCode,
     startedAt: report.startedAt,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type Attempt, type JobSpec, jobSpec } from "../../contract/workload.ts";
-import { afterAttempt, maxLostAttempts } from "./retry.ts";
+import { afterAttempt, backOffMs, maxLostAttempts } from "./retry.ts";
 
 const spec = (retries: number): JobSpec => jobSpec.parse({ command: ["true"], resources: { cpu: 1, memory: 1 }, retries });
 const attempts = (...states: Attempt["state"][]): Attempt[] =>
@@ -32,5 +32,19 @@ describe("afterAttempt", () => {
     for (const state of ["failed", "lost", "cancelled"] as const) {
       expect(afterAttempt(spec(5), attempts(state), true).state).toBe("cancelled");
     }
+  });
+
+  test("attempts whose node was at fault count for nothing", () => {
+    const faults = attempts(...Array.from({ length: 50 }, () => "lost" as const)).map((one) => ({ ...one, fault: "node" as const }));
+    expect(afterAttempt(spec(0), faults, false).state).toBe("pending");
+    expect(afterAttempt(spec(0), [...faults, ...attempts("lost")], false).state).toBe("pending");
+  });
+});
+
+describe("backOffMs", () => {
+  test("the first retry comes at once, then the pause doubles up to half a minute", () => {
+    const failures = (length: number) => attempts(...Array.from({ length }, () => "failed" as const));
+    expect([1, 2, 3, 4, 5, 50].map((length) => backOffMs(failures(length)))).toEqual([0, 500, 1000, 2000, 4000, 30_000]);
+    expect(backOffMs(attempts("failed", "failed", "lost"))).toBe(0);
   });
 });

@@ -81,6 +81,20 @@ describe("submitting jobs", () => {
     expect(await submit({ command: ["x".repeat(1_100_000)] })).toMatchObject({ status: 413, body: { error: { code: "too-large" } } });
   });
 
+  test("its record must have room for its end, and a task needs something", async () => {
+    expect(await submit({ command: ["x".repeat(256 * 1024 - 3000)] })).toMatchObject({ status: 413 });
+    expect((await submit({ resources: { cpu: 0, memory: 1 } })).body.error.message).toContain("resources.cpu");
+    expect((await submit({ resources: { cpu: 1, memory: 0 } })).status).toBe(400);
+  });
+
+  test("the values of a job's environment are not in the list", async () => {
+    await submit({ name: "train", env: { TOKEN: "secret" } });
+    const list = await master.call("GET", "/v1/jobs");
+    expect(JSON.stringify(list.body)).not.toContain("secret");
+    expect(jobList.parse(list.body).jobs[0]?.spec.env).toEqual({ TOKEN: "(not shown)" });
+    expect((await master.call("GET", "/v1/jobs/train")).body.spec.env).toEqual({ TOKEN: "secret" });
+  });
+
   test("jobs are listed by state, and what is not there is not found", async () => {
     await submit({ name: "waits" });
     await submit({ name: "gone" });

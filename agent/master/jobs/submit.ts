@@ -14,6 +14,8 @@ import { pruneJobs } from "./prune.ts";
 
 /** Indexes of unfinished jobs the master takes at most, so that its memory is bounded. */
 export const maxOpenIndexes = 200_000;
+/** Room for what a record gains while its job lives: its cancellation and its end. */
+const recordReserveBytes = 4096;
 const nameAlphabet = "abcdefghijkmnpqrstuvwxyz23456789";
 
 /**
@@ -53,8 +55,8 @@ export async function submitJob(leader: Leader, given: JobSpec): Promise<{ job: 
   }
   const id = spec.name ?? madeUpName(leader);
   const record: JobRecord = { id, spec, seq: leader.pool.nextJobSeq, submittedAt: leader.clock.now() };
-  if (Buffer.byteLength(JSON.stringify(record)) > maxValueBytes) {
-    throw new SpillwayError(`the job's command and environment are larger than ${maxValueBytes / 1024} KiB`, {
+  if (Buffer.byteLength(JSON.stringify(record)) > maxValueBytes - recordReserveBytes) {
+    throw new SpillwayError(`the job's command and environment are larger than ${(maxValueBytes - recordReserveBytes) / 1024} KiB`, {
       code: "job-too-large",
       hint: "Put the data into a file and name it in the command.",
     });

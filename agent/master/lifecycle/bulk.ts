@@ -14,6 +14,7 @@ import {
   type LogChannel,
   maxDataBytes,
 } from "../../contract/wire.ts";
+import type { Peer } from "../auth/peer.ts";
 import type { Leader } from "../leader.ts";
 import { bytesOf, closeSoon } from "./connection.ts";
 
@@ -24,8 +25,11 @@ export interface LogChunk {
 
 export interface BulkConnection {
   readonly node: string;
+  /** sha256 of the public key it proved to have. */
+  readonly keySha256: string;
   /** Bytes of a task's output from its beginning, until its end; with `follow` until the task has ended. */
   openLog(taskId: string, follow: boolean, signal: AbortSignal): AsyncGenerator<LogChunk, void, undefined>;
+  /** Ends its streams with `bulk-lost` at once, whether or not the other end answers. */
   close(reason: string): void;
 }
 
@@ -57,13 +61,14 @@ export async function* readLog(
 }
 
 /** Makes a verified WebSocket the node's bulk connection; one that was there before is closed. */
-export function serveBulk(leader: Leader, socket: WebSocket, node: string): void {
+export function serveBulk(leader: Leader, socket: WebSocket, { node, keySha256 }: Peer): void {
   const streams = new Map<number, Stream>();
   let lastStream = 0;
   let cancelIdle = () => {};
 
   const connection: BulkConnection = {
     node,
+    keySha256,
     async *openLog(taskId, follow, signal) {
       if (streams.size >= maxStreams) {
         throw new SpillwayError(`${maxStreams} logs of node ${node} are being read already`, {
@@ -105,10 +110,13 @@ export function serveBulk(leader: Leader, socket: WebSocket, node: string): void
         if (streams.size === 0) idle();
       }
     },
-    close: (reason) => closeSoon(leader.clock, socket, 1000, reason),
+    close(reason) {
+      closeSoon(leader.clock, socket, 1000, reason);
+      loseStreams();
+    },
   };
 
-  leader.bulks.get(node)?.close("replaced by a newer connection of the same node");
+  dropBulk(leader, node, "replaced by a newer connection of the same node");
   leader.bulks.set(node, connection);
   for (const wake of leader.bulkWaiters.get(node) ?? []) wake();
   idle();
@@ -119,14 +127,20 @@ export function serveBulk(leader: Leader, socket: WebSocket, node: string): void
       if (isBinary) takeData(frame);
       else takeEnd(frame.toString());
     } catch {
-      leader.log("warn", `node ${node}`, "sent a bulk frame that can't be understood; the connection is closed");
+      leader.log("warn", `node/${node}`, "sent a bulk frame that can't be understood; the connection is closed");
       closeSoon(leader.clock, socket, 1008, "unexpected frame");
     }
   });
   socket.on("close", () => {
     cancelIdle();
     if (leader.bulks.get(node) === connection) leader.bulks.delete(node);
+    loseStreams();
+  });
+  socket.on("error", (error) => leader.log("warn", `node/${node}`, `bulk connection: ${error.message}`));
+
+  function loseStreams(): void {
     for (const stream of streams.values()) {
+      if (stream.ended) continue;
       stream.error ??= new SpillwayError(`the connection that carries logs of node ${node} was lost`, {
         code: "bulk-lost",
         hint: "Ask again.",
@@ -134,14 +148,15 @@ export function serveBulk(leader: Leader, socket: WebSocket, node: string): void
       stream.ended = true;
       stream.wake();
     }
-  });
-  socket.on("error", (error) => leader.log("warn", `node ${node}`, `bulk connection: ${error.message}`));
+  }
 
   function takeData(frame: Buffer): void {
     const { stream: id, channel, bytes } = decodeData(frame);
     const stream = streams.get(id);
     // A stream that was closed here may still have bytes under way.
     if (stream === undefined || stream.ended) return;
+    // Costs no credit, so it could be sent without end.
+    if (bytes.length === 0) return;
     stream.buffered += bytes.length;
     if (stream.buffered > initialCreditBytes + creditStepBytes + maxDataBytes) throw new RangeError("more than the credit");
     stream.chunks.push({ channel, bytes });
@@ -174,6 +189,14 @@ export function serveBulk(leader: Leader, socket: WebSocket, node: string): void
       closeSoon(leader.clock, socket, 1000, "idle");
     });
   }
+}
+
+/** Closes the node's bulk connection, if it has one, and forgets it: the next reader gets a new one. */
+export function dropBulk(leader: Leader, node: string, reason: string): void {
+  const present = leader.bulks.get(node);
+  if (present === undefined) return;
+  leader.bulks.delete(node);
+  present.close(reason);
 }
 
 /** The node's bulk connection, asked for if need be; undefined when aborted meanwhile. */

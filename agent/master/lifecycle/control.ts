@@ -3,12 +3,15 @@ import type WebSocket from "ws";
 import { formatDuration } from "../../contract/quantities.ts";
 import { wireVersion } from "../../contract/version.ts";
 import { type AgentMessage, agentMessage } from "../../contract/wire.ts";
+import type { TaskReport } from "../../contract/workload.ts";
+import type { Peer } from "../auth/peer.ts";
 import { takeReport } from "../jobs/reports.ts";
 import { inBackground, type Leader, tell } from "../leader.ts";
 import { bytesOf, type ControlConnection, closeCodes, closeSoon } from "./connection.ts";
-import { takeHello } from "./hello.ts";
+import { takeHello, welcome } from "./hello.ts";
 import { heard } from "./node-state.ts";
 
+const anotherKeyReason = "the certificate does not count (any more); the node has to join with a new token";
 /** A connection that has not said hello by then is closed. */
 const helloTimeoutMs = 10_000;
 /** How long an agent that leaves may take to stop its tasks before its connection is cut. */
@@ -20,9 +23,12 @@ const clockSkewMs = 1000;
 /** Frames may have waited somewhere; this many in a row do not lie. */
 const skewedHeartbeats = 5;
 
-/** Serves an agent whose certificate was found to be the node's. */
-export function serveControl(leader: Leader, socket: WebSocket, peer: { readonly node: string; readonly keySha256: string }): void {
-  const who = `node ${peer.node}`;
+/**
+ * Serves an agent whose certificate is one of this environment. Whether it counts is decided with its hello: one whose
+ * node was removed is told to leave, one whose node has another key by now is refused.
+ */
+export function serveControl(leader: Leader, socket: WebSocket, peer: Peer): void {
+  const who = `node/${peer.node}`;
   let greeted = false;
   let leaving = false;
   let skewed = 0;
@@ -70,7 +76,16 @@ export function serveControl(leader: Leader, socket: WebSocket, peer: { readonly
     // While nothing can be written, nothing can be answered either; the connection is being closed.
     if (leader.writer.fault() !== undefined) return;
     if (message.type === "hello") {
-      const refusal = refusalOf(leader, peer.node, message.wire);
+      if (!leader.pool.nodes.has(peer.node)) {
+        greeted = true;
+        leader.log("info", who, "was removed; its agent is told to leave");
+        // Welcomed, so that the connection lives until its tasks have ended.
+        welcome(leader, connection, message);
+        connection.leave();
+        for (const report of message.tasks) confirmEnd(report);
+        return;
+      }
+      const refusal = refusalOf(leader, peer, message.wire);
       if (refusal !== undefined) {
         leader.log("warn", who, `refused: ${refusal}`);
         connection.send({ type: "refused", reason: refusal });
@@ -82,8 +97,7 @@ export function serveControl(leader: Leader, socket: WebSocket, peer: { readonly
       return;
     }
     if (leaving) {
-      // All it had was given up; nothing of it is to be kept on the node.
-      if (message.type === "task") connection.send({ type: "recorded", taskId: message.report.taskId });
+      if (message.type === "task") confirmEnd(message.report);
       return;
     }
     // A connection that was replaced has nothing to say any more.
@@ -91,6 +105,11 @@ export function serveControl(leader: Leader, socket: WebSocket, peer: { readonly
     heard(leader, peer.node);
     if (message.type === "task") inBackground(leader, who, () => takeReport(leader, connection, message.report));
     else watchClock(message.sentAt);
+  }
+
+  /** All a node that leaves had was given up; nothing of it is to be kept there. */
+  function confirmEnd({ taskId, state }: TaskReport): void {
+    if (state !== "running" && state !== "stopping") connection.send({ type: "recorded", taskId });
   }
 
   function watchClock(sentAt: number): void {
@@ -106,8 +125,9 @@ export function serveControl(leader: Leader, socket: WebSocket, peer: { readonly
   }
 }
 
-function refusalOf(leader: Leader, node: string, wire: number): string | undefined {
-  if (!leader.pool.nodes.has(node)) return "this node was removed";
+/** Looked at again with the hello: since the connection was opened the node may have been removed or have joined anew. */
+function refusalOf(leader: Leader, { node, keySha256 }: Peer, wire: number): string | undefined {
+  if (leader.pool.nodes.get(node)?.record.keys.includes(keySha256) !== true) return anotherKeyReason;
   if (wire === wireVersion || wire === wireVersion - 1) return undefined;
   return `this agent speaks version ${wire} of the messages, this master ${wireVersion} and ${wireVersion - 1}; upgrade the ${wire < wireVersion ? "agent" : "master"}`;
 }

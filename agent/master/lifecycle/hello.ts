@@ -13,6 +13,7 @@ import { sendRun } from "../jobs/run.ts";
 import { inBackground, type Leader, tell } from "../leader.ts";
 import { activeAttempt, type PoolNode } from "../pool/pool.ts";
 import { type NodeRecord, nodeKey } from "../pool/records.ts";
+import { dropBulk } from "./bulk.ts";
 import { type ControlConnection, closeCodes } from "./connection.ts";
 import { heard } from "./node-state.ts";
 
@@ -24,12 +25,10 @@ export async function takeHello(leader: Leader, connection: ControlConnection, h
   if (node === undefined) return;
   leader.controls.get(connection.node)?.close(closeCodes.replaced, "replaced by a newer connection of the same node");
   leader.controls.set(connection.node, connection);
-  connection.send({
-    type: "welcome",
-    wire: Math.min(hello.wire, wireVersion),
-    heartbeatIntervalMs: leader.config.timers.heartbeatIntervalMs,
-    masterTime: leader.clock.now(),
-  });
+  // Whatever ended the former connection has ended this one too, noticed or not.
+  dropBulk(leader, connection.node, "the node has connected anew");
+  const missing = missingTasks(leader, node, hello.tasks);
+  welcome(leader, connection, hello);
   const first = node.record.seen === undefined;
   const noted = noteFacts(leader, node, hello);
   heard(leader, connection.node);
@@ -43,10 +42,40 @@ export async function takeHello(leader: Leader, connection: ControlConnection, h
     });
   }
   // What is sent now must not rest on something still on its way to the disk; what is assigned later is sent by its round.
-  const assigned = [...(leader.pool.nodes.get(connection.node)?.tasks ?? [])];
   await leader.writer.settled();
-  if (leader.controls.get(connection.node) === connection) reconcile(leader, connection, hello.tasks, assigned);
+  if (leader.controls.get(connection.node) === connection) reconcile(leader, connection, hello.tasks, missing);
   leader.requestRound();
+}
+
+export function welcome(leader: Leader, connection: ControlConnection, hello: Hello): void {
+  connection.send({
+    type: "welcome",
+    wire: Math.min(hello.wire, wireVersion),
+    heartbeatIntervalMs: leader.config.timers.heartbeatIntervalMs,
+    masterTime: leader.clock.now(),
+  });
+}
+
+interface MissingTasks {
+  /** Had begun, so an agent that does not know them has lost them. */
+  readonly lost: readonly string[];
+  /** Had not begun; the agent may be starting them just now. */
+  readonly unstarted: readonly string[];
+}
+
+/** The node's active attempts the hello does not name, as they are now: a moment later the agent may report some of them. */
+function missingTasks(leader: Leader, node: PoolNode, reports: readonly TaskReport[]): MissingTasks {
+  const known = new Set(reports.map((report) => report.taskId));
+  const lost: string[] = [];
+  const unstarted: string[] = [];
+  for (const taskId of node.tasks) {
+    if (known.has(taskId)) continue;
+    const wanted = currentAttempt(leader, node.record.name, taskId);
+    if (wanted === undefined) continue;
+    const begun = activeAttempt(wanted.job.indexes[wanted.position])?.state !== "assigned";
+    (begun ? lost : unstarted).push(taskId);
+  }
+  return { lost, unstarted };
 }
 
 function noteFacts(leader: Leader, node: PoolNode, hello: Hello): Promise<void> {
@@ -64,9 +93,8 @@ function noteFacts(leader: Leader, node: PoolNode, hello: Hello): Promise<void> 
 }
 
 /** Both ends agree afterwards: each active attempt of the node runs there or has ended, and nothing else runs there. */
-function reconcile(leader: Leader, connection: ControlConnection, reports: readonly TaskReport[], assigned: readonly string[]): void {
-  const who = `node ${connection.node}`;
-  const known = new Set(reports.map((report) => report.taskId));
+function reconcile(leader: Leader, connection: ControlConnection, reports: readonly TaskReport[], missing: MissingTasks): void {
+  const who = `node/${connection.node}`;
   for (const report of reports) {
     const wanted = currentAttempt(leader, connection.node, report.taskId);
     if (wanted !== undefined) connection.sentRuns.add(report.taskId);
@@ -76,16 +104,17 @@ function reconcile(leader: Leader, connection: ControlConnection, reports: reado
       if (wanted !== undefined) stopIndex(leader, wanted.job, wanted.position);
     });
   }
-  for (const taskId of assigned) {
-    if (known.has(taskId)) continue;
+  for (const taskId of missing.lost) {
     const wanted = currentAttempt(leader, connection.node, taskId);
     if (wanted === undefined) continue;
-    const active = activeAttempt(wanted.job.indexes[wanted.position]);
-    if (active?.state !== "assigned") {
-      inBackground(leader, who, () =>
-        endAttempt(leader, wanted.job, wanted.position, { state: "lost", reason: "the agent does not know it" }),
-      );
-    } else if (wanted.job.record.cancel !== undefined) stopIndex(leader, wanted.job, wanted.position);
+    inBackground(leader, who, () =>
+      endAttempt(leader, wanted.job, wanted.position, { state: "lost", reason: "the agent does not know it" }),
+    );
+  }
+  for (const taskId of missing.unstarted) {
+    const wanted = currentAttempt(leader, connection.node, taskId);
+    if (wanted === undefined) continue;
+    if (wanted.job.record.cancel !== undefined) stopIndex(leader, wanted.job, wanted.position);
     else sendRun(leader, wanted.job, wanted.position);
   }
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { connectAgent, type FakeIdentity, joinedAgent, joinNode } from "../testing/fake-agent.ts";
+import { bulkPath } from "../../contract/wire.ts";
+import { connectAgent, dial, type FakeIdentity, joinedAgent, joinNode, opened } from "../testing/fake-agent.ts";
 import { aJob, type TestMaster, testMaster } from "../testing/test-master.ts";
 import { until } from "../testing/until.ts";
 
@@ -124,6 +125,33 @@ describe("the states of a node", () => {
     agent.report({ taskId: "train.0.1", state: "cancelled" });
     await agent.told("recorded", "train.0.1");
     expect((await master.call("GET", "/v1/pool")).body.total).toMatchObject({ nodes: 1, capacity: { cpu: 4000 } });
+  });
+
+  test("what is too large for a node's record is refused", async () => {
+    const many = (length: number) => Object.fromEntries(Array.from({ length }, (_, n) => [`label-${n}`, "x".repeat(200)]));
+    expect((await master.declare("m1", { labels: many(33) })).status).toBe(400);
+    expect((await master.declare("m1", { attributes: { a: "x".repeat(300_000) } })).status).toBe(400);
+    expect((await master.declare("m1", { labels: many(32) })).status).toBe(200);
+    const agent = await joinedAgent(master, "m1");
+    agent.report({ taskId: "a.0.1", state: "failed", reason: "x".repeat(300_000) });
+    await until("closed", () => agent.closeCode !== undefined);
+    expect((await master.call("GET", "/v1/health")).status).toBe(200);
+  });
+
+  test("a lost node's bulk connection is closed with it, long before it would be for idleness", async () => {
+    const timers = { heartbeatIntervalMs: 1000, suspectAfterMs: 2000, disconnectedAfterMs: 3000, lostAfterMs: 5000 };
+    const hasty = await testMaster({ config: { timers } });
+    try {
+      const identity = await joinNode(hasty, "m1");
+      await connectAgent(hasty, identity);
+      const bulk = dial(hasty, identity, bulkPath);
+      await opened(bulk);
+      await hasty.clock.advance(6000);
+      await until("closed", () => bulk.readyState === bulk.CLOSED);
+      expect((await hasty.call("GET", "/v1/nodes/m1")).body.state).toBe("lost");
+    } finally {
+      await hasty.end();
+    }
   });
 
   test("frames that make no sense end the connection, not the master", async () => {

@@ -8,6 +8,7 @@ import { endAttempt } from "../jobs/end-attempt.ts";
 import { inBackground, type Leader, tell } from "../leader.ts";
 import { activeAttempt, type PoolNode } from "../pool/pool.ts";
 import { nodeKey } from "../pool/records.ts";
+import { dropBulk } from "./bulk.ts";
 
 /** How often silence is looked at. */
 export const tickMs = 250;
@@ -42,7 +43,7 @@ export function heard(leader: Leader, name: string): void {
   enter(leader, node, "ready", before === "joining" ? "its agent has joined" : `its agent is back (was ${before})`);
   leader.requestRound();
   if (before === "joining") return;
-  inBackground(leader, `node ${name}`, async () => {
+  inBackground(leader, `node/${name}`, async () => {
     if (node.record.lostAt !== undefined) {
       const { lostAt: _, ...record } = node.record;
       node.record = record;
@@ -78,7 +79,7 @@ function lose(leader: Leader, node: PoolNode, reason: string): void {
   const tasks = [...node.tasks];
   enter(leader, node, "lost", reason);
   node.record = { ...node.record, lostAt: leader.clock.now() };
-  inBackground(leader, `node ${name}`, async () => {
+  inBackground(leader, `node/${name}`, async () => {
     await leader.writer.write("store.commit.node", [{ put: { key: nodeKey(name), value: node.record } }]);
     tell(leader, {
       kind: "node-lost",
@@ -87,9 +88,10 @@ function lose(leader: Leader, node: PoolNode, reason: string): void {
       data: { reason, tasks },
     });
   });
-  inBackground(leader, `node ${name}`, () => loseTasks(leader, node, `node ${name} was lost: ${reason}`));
+  inBackground(leader, `node/${name}`, () => loseTasks(leader, node, `node ${name} was lost: ${reason}`));
   // An open but silent connection is of no use: the agent is to dial again.
   leader.controls.get(name)?.close(1001, "lost");
+  dropBulk(leader, name, "lost");
 }
 
 /** Gives up every active attempt of a node. Resolves when all of that is durable. */
@@ -108,7 +110,7 @@ function enter(leader: Leader, node: PoolNode, state: PoolNode["state"], reason:
   node.state = state;
   node.stateReason = reason;
   node.stateSince = leader.clock.now();
-  leader.log("info", `node ${node.record.name}`, `${state}: ${reason}`);
+  leader.log("info", `node/${node.record.name}`, `${state}: ${reason}`);
 }
 
 function tellState(leader: Leader, node: PoolNode, message: string): void {

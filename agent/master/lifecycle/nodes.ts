@@ -9,6 +9,7 @@ import { activeAttempt, addNode, type PoolNode } from "../pool/pool.ts";
 import { type NodeRecord, nodeKey, tokenKey } from "../pool/records.ts";
 import { count } from "../pool/views.ts";
 import type { Operation } from "../state/store.ts";
+import { dropBulk } from "./bulk.ts";
 import { loseTasks } from "./node-state.ts";
 
 /** Resolves when the declaration is durable; the same one again changes nothing. */
@@ -70,7 +71,7 @@ export async function removeNode(leader: Leader, name: string): Promise<boolean>
   const connection = leader.controls.get(name);
   connection?.leave();
   leader.controls.delete(name);
-  leader.bulks.get(name)?.close("the node was removed");
+  dropBulk(leader, name, "the node was removed");
   tell(leader, {
     kind: "node-removed",
     subject: `node/${name}`,

@@ -23,6 +23,8 @@ export interface PoolNode {
   used: Resources;
   /** Ids of its active attempts. */
   readonly tasks: Set<string>;
+  /** Set while it gets no new task because its host could not start one. Not kept over a restart. */
+  paused?: { readonly at: number; readonly reason: string } | undefined;
 }
 
 export type IndexState = IndexRecord["state"];
@@ -30,12 +32,16 @@ export type IndexState = IndexRecord["state"];
 export interface PoolIndex {
   state: IndexState;
   attempts: readonly Attempt[];
+  /** Set while it waits before it is tried again: for how long, in all. Not kept over a restart. */
+  backOffMs?: number | undefined;
 }
 
 export interface PoolJob {
   record: JobRecord;
   readonly indexes: readonly PoolIndex[];
   readonly counts: Record<IndexState, number>;
+  /** The size of its record when it was added. */
+  readonly bytes: number;
   /** Why its pending indexes were not placed in the last round. */
   rejections: readonly Rejection[];
 }
@@ -83,7 +89,8 @@ export function addJob(pool: Pool, record: JobRecord, stored: ReadonlyMap<number
     return { state: found.state === "pending" ? unrecorded : found.state, attempts: found.attempts };
   });
   const counts = { pending: 0, active: 0, succeeded: 0, failed: 0, cancelled: 0 };
-  const job: PoolJob = { record, indexes, counts, rejections: [] };
+  const bytes = Buffer.byteLength(JSON.stringify(record));
+  const job: PoolJob = { record, indexes, counts, bytes, rejections: [] };
   for (const index of indexes) {
     counts[index.state] += 1;
     hold(pool, job, activeAttempt(index), 1);
@@ -111,6 +118,7 @@ export function setIndex(pool: Pool, job: PoolJob, position: number, next: PoolI
   job.counts[index.state] -= 1;
   index.state = next.state;
   index.attempts = next.attempts;
+  index.backOffMs = next.backOffMs;
   job.counts[index.state] += 1;
   hold(pool, job, activeAttempt(index), 1);
   const value: IndexRecord = { state: next.state, attempts: [...next.attempts] };

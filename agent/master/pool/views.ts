@@ -1,9 +1,10 @@
 /** The pool as people and programs see it through the API: pure functions of the memory. */
 import type { ClosingView, PoolView } from "../../contract/api.ts";
 import { type NodeView, nodeState } from "../../contract/node.ts";
+import { formatDuration } from "../../contract/quantities.ts";
 import { addResources, noResources } from "../../contract/resources.ts";
 import type { JobDetail, JobState, JobView } from "../../contract/workload.ts";
-import { capacityOf, jobStateOf, type Pool, type PoolJob, type PoolNode } from "./pool.ts";
+import { capacityOf, jobStateOf, type Pool, type PoolIndex, type PoolJob, type PoolNode } from "./pool.ts";
 
 type PoolRow = PoolView["rows"][number];
 type Totals = Omit<PoolRow, "pool" | "where">;
@@ -64,13 +65,20 @@ export function jobView(job: PoolJob): JobView {
   };
 }
 
+/** A job among others: without the values of its environment, which may be secrets and are no use in a list. */
+export function jobSummary(job: PoolJob): JobView {
+  const view = jobView(job);
+  const env = Object.fromEntries(Object.keys(view.spec.env).map((name) => [name, "(not shown)"]));
+  return { ...view, spec: { ...view.spec, env } };
+}
+
 export function jobDetail(job: PoolJob): JobDetail {
   return {
     ...jobView(job),
     indexes: job.indexes.map((index, position) => ({
       index: position,
       state: index.state,
-      ...(index.state === "pending" ? { pendingReason: pendingReason(job) } : {}),
+      ...(index.state === "pending" ? { pendingReason: pendingReason(job, index) } : {}),
       attempts: [...index.attempts],
     })),
   };
@@ -86,10 +94,23 @@ export function closingView(pool: Pool): ClosingView {
   return { closing: pool.closing !== undefined, activeTasks, pendingTasks };
 }
 
-/** Why the pending indexes of a job wait, as of the last scheduling round: a sentence. */
-export function pendingReason(job: PoolJob): string {
+/** Why a pending index of a job (or all of them) waits, as of the last scheduling round: a sentence. */
+export function pendingReason(job: PoolJob, index?: PoolIndex): string {
+  const waits = backOffReason(index === undefined ? job.indexes : [index]);
+  if (waits !== undefined) return waits;
   if (job.rejections.length === 0) return "waits for the next scheduling round";
   return `no node can take it now: ${job.rejections.map(({ reason, nodes, detail }) => `${count(nodes.length, "node")} ${reason}${detail === undefined ? "" : ` (${detail})`}`).join("; ")}`;
+}
+
+/** `waits 2 s before attempt 4`, when all of these that are pending wait before they are tried again. */
+export function backOffReason(indexes: readonly PoolIndex[]): string | undefined {
+  const first = indexes.find(({ state }) => state === "pending");
+  if (first?.backOffMs === undefined) return undefined;
+  const pending = indexes.filter(({ state }) => state === "pending");
+  if (pending.some(({ backOffMs }) => backOffMs === undefined)) return undefined;
+  const next = (first.attempts.at(-1)?.attempt ?? 0) + 1;
+  const others = pending.length === 1 ? "" : `; so do ${pending.length - 1} more`;
+  return `waits ${formatDuration(first.backOffMs)} before attempt ${next}${others}`;
 }
 
 export function count(number: number, noun: string): string {

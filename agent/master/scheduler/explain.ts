@@ -4,13 +4,13 @@ import { SpillwayError } from "../../contract/errors.ts";
 import { formatDuration } from "../../contract/quantities.ts";
 import type { Leader } from "../leader.ts";
 import { jobStateOf, type PoolJob } from "../pool/pool.ts";
-import { jobView } from "../pool/views.ts";
+import { backOffReason, closingView, count, jobView } from "../pool/views.ts";
 import { amountText, place, placeDefaults } from "./place.ts";
 import { pendingJobs, takeSnapshot } from "./snapshot.ts";
 
 const maxEvents = 50;
 
-/** `subject` is job/<id> or node/<name>. Throws a SpillwayError `not-found` or `invalid-request`. */
+/** `subject` is job/<id>, node/<name> or environment. Throws a SpillwayError `not-found` or `invalid-request`. */
 export function explain(leader: Leader, subject: string): Explanation {
   const [kind = "", name = ""] = subject.split("/");
   const events = leader.journal.list({ subject, limit: maxEvents, newest: true });
@@ -25,7 +25,28 @@ export function explain(leader: Leader, subject: string): Explanation {
     const summary = `${name} is ${node.state} for ${formatDuration(leader.clock.now() - node.stateSince)}: ${node.stateReason}`;
     return { subject, summary, rejected: [], events };
   }
-  throw new SpillwayError(`"${subject}" can't be explained`, { code: "invalid-request", hint: "Ask for job/<id> or node/<name>." });
+  if (subject === "environment") return { subject, summary: environmentSummary(leader), rejected: notReady(leader), events };
+  throw new SpillwayError(`"${subject}" can't be explained`, {
+    code: "invalid-request",
+    hint: "Ask for job/<id>, node/<name> or environment.",
+  });
+}
+
+function environmentSummary(leader: Leader): string {
+  const { pool, config } = leader;
+  const { activeTasks, pendingTasks } = closingView(pool);
+  const ready = [...pool.nodes.values()].filter(({ state }) => state === "ready").length;
+  const mode = pool.closing === undefined ? "takes jobs" : `is closing (${pool.closing.reason})`;
+  return `${config.environment.name} ${mode}; ${ready} of ${count(pool.nodes.size, "node")} ready; ${count(activeTasks, "task")} active, ${pendingTasks} pending`;
+}
+
+/** Nodes that get no task now, whatever it needs. */
+function notReady(leader: Leader): Explanation["rejected"] {
+  const groups = new Map<string, string[]>();
+  for (const { name, unavailable } of takeSnapshot(leader).nodes) {
+    if (unavailable !== undefined) groups.set(unavailable, [...(groups.get(unavailable) ?? []), name]);
+  }
+  return [...groups].map(([reason, nodes]) => ({ reason, nodes }));
 }
 
 function explainJob(leader: Leader, job: PoolJob): Pick<Explanation, "summary" | "rejected"> {
@@ -39,7 +60,11 @@ function explainJob(leader: Leader, job: PoolJob): Pick<Explanation, "summary" |
   const need = ["cpu", "memory", ...(spec.resources.disk > 0 ? ["disk"] : []), ...spec.resources.gpus.map(({ model }) => `gpu ${model}`)];
   const some = spec.count === 1 ? "" : `${job.counts.pending} of ${spec.count} tasks; `;
   const pool = spec.nodePool === undefined ? "" : `, node pool ${spec.nodePool}`;
-  const head = `${id} is pending for ${formatDuration(leader.clock.now() - waitingSince)} (${some}priority ${spec.priority}${pool}; each needs ${need.map((name) => amountText(spec.resources, name)).join(", ")})`;
+  const waitedFor = formatDuration(leader.clock.now() - waitingSince);
+  const waits = state === "running" ? `is running; the rest of it waits for ${waitedFor}` : `is ${state} for ${waitedFor}`;
+  const head = `${id} ${waits} (${some}priority ${spec.priority}${pool}; each needs ${need.map((name) => amountText(spec.resources, name)).join(", ")})`;
+  const backOff = backOffReason(job.indexes);
+  if (backOff !== undefined) return { summary: `${head}; it ${backOff}`, rejected: [] };
   if (unplaced === undefined) return { summary: `${head}; it is about to be placed`, rejected: [] };
   const rejected = unplaced.rejections.map((one) => ({
     reason: one.reason,

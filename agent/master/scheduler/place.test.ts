@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { addResources, noResources, type Resources, shortages } from "../../contract/resources.ts";
-import { type PendingJob, place, placeDefaults, type Snapshot, type SnapshotNode } from "./place.ts";
+import { maxTasksPerNode, type PendingJob, place, placeDefaults, type Snapshot, type SnapshotNode } from "./place.ts";
 
 const now = 1_000_000;
 const size = (cpu: number, memory = cpu, gpus: Resources["gpus"] = []): Resources => ({ cpu, memory, disk: 0, gpus });
@@ -70,6 +70,26 @@ describe("place", () => {
         ],
       },
     ]);
+  });
+
+  test("a node takes so many tasks at most, however small they are", () => {
+    const snapshot = { nodes: [aNode("m1", { tasks: maxTasksPerNode - 1 })] };
+    const round = place(snapshot, [aPending("a", { resources: size(1), indexes: [0, 1] })], now);
+    expect(nodesOf(round)).toEqual({ "a.0": "m1" });
+    expect(round.unplaced[0]?.rejections).toEqual([{ reason: "full: it has 500 tasks, the most a node takes", nodes: ["m1"] }]);
+  });
+
+  test("a placement names its candidates, and why the others were none, within bounds", () => {
+    const snapshot = { nodes: [aNode("m1"), aNode("m2"), aNode("away", { unavailable: "suspect" })] };
+    expect(place(snapshot, [aPending("a")], now).placements[0]).toMatchObject({
+      candidates: 2,
+      candidateNames: ["m1", "m2"],
+      rejections: [{ reason: "suspect", nodes: ["away"] }],
+    });
+    const many = { nodes: Array.from({ length: 1000 }, (_, n) => aNode(`m${n}`, { capacity: size(1000) })) };
+    const { placements } = place(many, [aPending("a", { indexes: Array.from({ length: 100 }, (_, n) => n) })], now);
+    expect(placements[0]?.candidateNames).toHaveLength(10);
+    expect(placements.filter(({ rejections }) => rejections !== undefined)).toHaveLength(20);
   });
 
   test("a round is bounded, and says that there is more", () => {

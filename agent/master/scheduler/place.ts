@@ -18,6 +18,8 @@ export interface SnapshotNode {
   readonly unavailable?: string;
   readonly capacity: Resources;
   readonly free: Resources;
+  /** How many it has; none, when left out. */
+  readonly tasks?: number;
 }
 
 export interface Snapshot {
@@ -46,6 +48,10 @@ export interface Placement {
   readonly leftover: number;
   /** How many nodes it fitted on. */
   readonly candidates: number;
+  /** Some of those, by name. */
+  readonly candidateNames: readonly string[];
+  /** Why each other node was rejected; undefined when too many nodes were looked at in this round to say it for each. */
+  readonly rejections: readonly Rejection[] | undefined;
 }
 
 /** Nodes that were rejected for the same reason. */
@@ -73,17 +79,27 @@ export interface PlaceOptions {
   readonly reserveAfterMs: number;
 }
 
+/** However small its tasks, a node is a computer with one agent. */
+export const maxTasksPerNode = 500;
+/** Of a placement's candidates so many are named. */
+const maxCandidateNames = 10;
+/** So many nodes are looked at in a round only to say why they did not get a task. */
+const maxRejectionsLookedAt = 20_000;
+
 export const placeDefaults: PlaceOptions = { maxPlacements: 300, reserveAfterMs: 30_000 };
 
 /** `now` is ms since the epoch. Deterministic: the order of its inputs does not matter. */
 export function place(snapshot: Snapshot, pending: readonly PendingJob[], now: number, options: PlaceOptions = placeDefaults): Round {
-  const nodes: Candidate[] = snapshot.nodes.toSorted((a, b) => compareText(a.name, b.name)).map((node) => ({ node, free: node.free }));
+  const nodes: Candidate[] = snapshot.nodes
+    .toSorted((a, b) => compareText(a.name, b.name))
+    .map((node) => ({ node, free: node.free, tasks: node.tasks ?? 0 }));
   const queue = pending.toSorted((a, b) => b.priority - a.priority || a.seq - b.seq || compareText(a.job, b.job));
   const placements: Placement[] = [];
   const unplaced: Unplaced[] = [];
   /** Shapes that fitted nowhere. Room only shrinks within a round, so they need not be tried again. */
   const hopeless = new Map<string, readonly Rejection[]>();
   const reservedPools = new Set<string>();
+  let lookedAt = 0;
 
   for (const job of queue) {
     const shape = shapeOf(job);
@@ -99,13 +115,18 @@ export function place(snapshot: Snapshot, pending: readonly PendingJob[], now: n
         hopeless.set(shape, rejections);
         break;
       }
+      lookedAt += nodes.length;
+      const rejectedOthers = lookedAt > maxRejectionsLookedAt ? undefined : rejectionsOf(nodes, job);
       best.candidate.free = subtractResources(best.candidate.free, job.resources);
+      best.candidate.tasks += 1;
       placements.push({
         job: job.job,
         index,
         node: best.candidate.node.name,
         leftover: best.leftover,
         candidates: best.candidates,
+        candidateNames: best.candidateNames,
+        rejections: rejectedOthers,
       });
       next += 1;
     }
@@ -126,20 +147,23 @@ export function place(snapshot: Snapshot, pending: readonly PendingJob[], now: n
 interface Candidate {
   readonly node: SnapshotNode;
   free: Resources;
+  tasks: number;
   reservedFor?: string;
 }
 
 function bestNode(
   nodes: readonly Candidate[],
   job: PendingJob,
-): { candidate: Candidate; leftover: number; candidates: number } | undefined {
+): { candidate: Candidate; leftover: number; candidates: number; candidateNames: string[] } | undefined {
   let best: Candidate | undefined;
   let bestScore = Number.POSITIVE_INFINITY;
   let bestLeftover = 0;
   let candidates = 0;
+  const candidateNames: string[] = [];
   for (const candidate of nodes) {
     if (!takes(candidate, job)) continue;
     candidates += 1;
+    if (candidateNames.length < maxCandidateNames) candidateNames.push(candidate.node.name);
     const leftover = largestShareLeft(candidate, job.resources);
     const wastesGpus = job.resources.gpus.length === 0 && candidate.node.capacity.gpus.length > 0;
     const score = leftover + (wastesGpus ? 1 : 0);
@@ -149,12 +173,12 @@ function bestNode(
       bestLeftover = leftover;
     }
   }
-  return best === undefined ? undefined : { candidate: best, leftover: bestLeftover, candidates };
+  return best === undefined ? undefined : { candidate: best, leftover: bestLeftover, candidates, candidateNames };
 }
 
 /** The same answer as `rejectionOf`, without making a text of it. */
-function takes({ node, free, reservedFor }: Candidate, { resources: need, nodePool }: PendingJob): boolean {
-  if (node.unavailable !== undefined || reservedFor !== undefined) return false;
+function takes({ node, free, tasks, reservedFor }: Candidate, { resources: need, nodePool }: PendingJob): boolean {
+  if (node.unavailable !== undefined || reservedFor !== undefined || tasks >= maxTasksPerNode) return false;
   if (nodePool !== undefined && node.pool !== nodePool) return false;
   if (need.cpu > free.cpu || need.memory > free.memory || need.disk > free.disk) return false;
   return need.gpus.length === 0 || shortages(need, free).length === 0;
@@ -169,6 +193,7 @@ function rejectionOf(candidate: Candidate, job: PendingJob): string | undefined 
   if (tooSmall.length > 0) return `too small in ${tooSmall.join(" and ")}`;
   const short = shortages(job.resources, candidate.free);
   if (short.length > 0) return `too little ${short.join(" and ")} free`;
+  if (candidate.tasks >= maxTasksPerNode) return `full: it has ${maxTasksPerNode} tasks, the most a node takes`;
   if (candidate.reservedFor !== undefined) return `reserved for job ${candidate.reservedFor}, which has waited longer`;
   return undefined;
 }

@@ -6,7 +6,7 @@ import { type Attempt, taskIdOf } from "../../contract/workload.ts";
 import { sendRun } from "../jobs/run.ts";
 import { inBackground, type Leader, tell, wakeJobWaiters } from "../leader.ts";
 import { indexAt, type PoolJob, setIndex } from "../pool/pool.ts";
-import { type Placement, place, placeDefaults } from "./place.ts";
+import { type Placement, place, placeDefaults, type Rejection } from "./place.ts";
 import { pendingJobs, takeSnapshot } from "./snapshot.ts";
 
 /** The longest a change waits for its round when rounds are long. */
@@ -14,6 +14,8 @@ const maxPauseMs = 50;
 const pauseFactor = 3;
 /** A waiting job may become due for a reservation without anything having changed. */
 const idleRoundMs = 5000;
+const maxReasonsTold = 10;
+const maxNodesTold = 10;
 
 /** Makes `leader.requestRound` work; returns how to end it. */
 export function startRounds(leader: Leader): () => void {
@@ -54,7 +56,7 @@ export function runRound(leader: Leader): boolean {
   const result = place(takeSnapshot(leader), pendingJobs(leader, placeDefaults.maxPlacements), leader.clock.now());
   for (const placement of result.placements) {
     const job = pool.jobs.get(placement.job);
-    if (job !== undefined) inBackground(leader, `job ${placement.job}`, () => assign(leader, job, placement));
+    if (job !== undefined) inBackground(leader, `job/${placement.job}`, () => assign(leader, job, placement));
   }
   for (const { job: id, rejections } of result.unplaced) {
     const job = pool.jobs.get(id);
@@ -69,9 +71,9 @@ export function runRound(leader: Leader): boolean {
 async function assign(leader: Leader, job: PoolJob, placement: Placement): Promise<void> {
   const { id } = job.record;
   const index = indexAt(job, placement.index);
-  if (index.state !== "pending") return;
+  if (index.state !== "pending" || index.backOffMs !== undefined) return;
   const now = leader.clock.now();
-  const attemptNumber = index.attempts.length + 1;
+  const attemptNumber = (index.attempts.at(-1)?.attempt ?? 0) + 1;
   const attempt: Attempt = {
     attempt: attemptNumber,
     taskId: taskIdOf(id, placement.index, attemptNumber),
@@ -94,9 +96,21 @@ async function assign(leader: Leader, job: PoolJob, placement: Placement): Promi
       node: placement.node,
       leftover: placement.leftover,
       candidates: placement.candidates,
+      candidateNames: placement.candidateNames,
+      ...(placement.rejections === undefined ? {} : { rejected: boundedRejections(placement.rejections) }),
     },
   });
   wakeJobWaiters(leader, job);
+}
+
+/** Rejections as they fit in an event: the reasons, how many nodes for each, and some of their names. */
+function boundedRejections(rejections: readonly Rejection[]) {
+  return rejections.slice(0, maxReasonsTold).map(({ reason, nodes, detail }) => ({
+    reason,
+    count: nodes.length,
+    nodes: nodes.slice(0, maxNodesTold),
+    ...(detail === undefined ? {} : { detail }),
+  }));
 }
 
 function tellWaiting(leader: Leader, job: PoolJob, rejections: PoolJob["rejections"]): void {
@@ -104,6 +118,6 @@ function tellWaiting(leader: Leader, job: PoolJob, rejections: PoolJob["rejectio
     kind: "job-waits",
     subject: `job/${job.record.id}`,
     message: `Job ${job.record.id} waits: no node can take ${job.counts.pending === 1 ? "its task" : "more of its tasks"} now`,
-    data: { rejections },
+    data: { rejections: boundedRejections(rejections) },
   });
 }

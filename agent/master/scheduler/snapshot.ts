@@ -1,6 +1,7 @@
 /** What the scheduler decides on, taken from the pool in memory. */
 import { noResources, subtractResources } from "../../contract/resources.ts";
 import type { Leader } from "../leader.ts";
+import { pauseReason } from "../lifecycle/pause.ts";
 import { capacityOf, type PoolIndex, type PoolJob, type PoolNode } from "../pool/pool.ts";
 import type { PendingJob, Snapshot, SnapshotNode } from "./place.ts";
 
@@ -8,9 +9,9 @@ export function takeSnapshot(leader: Leader): Snapshot {
   return { nodes: [...leader.pool.nodes.values()].map((node) => snapshotNode(leader, node)) };
 }
 
-/** Every job with a pending index, with at most `maxIndexes` of its indexes. */
+/** Every job with a pending index that may be placed now, with at most `maxIndexes` of them. */
 export function pendingJobs(leader: Leader, maxIndexes: number): PendingJob[] {
-  return [...leader.pool.pending].map((job) => pendingJob(job, maxIndexes));
+  return [...leader.pool.pending].map((job) => pendingJob(job, maxIndexes)).filter(({ indexes }) => indexes.length > 0);
 }
 
 function snapshotNode(leader: Leader, node: PoolNode): SnapshotNode {
@@ -18,12 +19,14 @@ function snapshotNode(leader: Leader, node: PoolNode): SnapshotNode {
   const capacity = capacityOf(node.record) ?? noResources;
   // A ready node whose connection was just cut would only get the task when it is back.
   const unavailable = node.state !== "ready" ? node.state : leader.controls.has(name) ? undefined : "not connected";
+  const why = unavailable ?? pauseReason(node, leader.clock.now());
   return {
     name,
     pool: declaration.pool,
     capacity,
     free: subtractResources(capacity, node.used),
-    ...(unavailable === undefined ? {} : { unavailable }),
+    tasks: node.tasks.size,
+    ...(why === undefined ? {} : { unavailable: why }),
   };
 }
 
@@ -31,7 +34,7 @@ function pendingJob(job: PoolJob, maxIndexes: number): PendingJob {
   const { id, seq, spec, submittedAt } = job.record;
   const indexes: number[] = [];
   for (const [position, index] of job.indexes.entries()) {
-    if (index.state !== "pending") continue;
+    if (index.state !== "pending" || index.backOffMs !== undefined) continue;
     indexes.push(position);
     if (indexes.length >= maxIndexes) break;
   }

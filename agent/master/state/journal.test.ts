@@ -1,9 +1,9 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { PoolEvent } from "../../contract/api.ts";
-import { openJournal } from "./journal.ts";
+import { openJournal, skipAfterCrash } from "./journal.ts";
 
 describe("the journal", () => {
   let directory: string;
@@ -28,6 +28,24 @@ describe("the journal", () => {
     expect(again.append(anEvent()).seq).toBe(3);
     expect(again.list({ limit: 10 })).toMatchObject([{ seq: 1 }, { seq: 2, data: { node: "m1" } }, { seq: 3 }]);
     again.close();
+  });
+
+  test("after a crash no number is given twice, and what was kept stays", async () => {
+    const journal = open({ maxEvents: 100 });
+    journal.append(anEvent());
+    journal.list({ limit: 1 });
+    const told = journal.append(anEvent()).seq;
+    // What a killed process leaves: the files as they are, without what was still in memory.
+    for (const end of ["", "-wal"]) await copyFile(join(directory, `journal.db${end}`), join(directory, `crashed.db${end}`));
+    journal.close();
+    const again = openJournal(join(directory, "crashed.db"), log, { maxEvents: 100 });
+    expect(again.append(anEvent()).seq).toBe(1 + skipAfterCrash + 1);
+    expect(1 + skipAfterCrash).toBeGreaterThan(told);
+    expect(again.list({ limit: 10 }).map(({ seq }) => seq)).toEqual([1, skipAfterCrash + 2]);
+    again.close();
+    const clean = openJournal(join(directory, "crashed.db"), log);
+    expect(clean.append(anEvent()).seq).toBe(skipAfterCrash + 3);
+    clean.close();
   });
 
   test("it is listed from a number on, by subject, or from its end", () => {

@@ -2,6 +2,7 @@
  * What happened, in order: events with reasons, append-only, in a SQLite file of its own. Events are buffered, so a crash
  * may lose those of the last second; nothing that must not be lost (acknowledged work, money) is kept here only.
  */
+import type { DatabaseSync } from "node:sqlite";
 import { event, type PoolEvent } from "../../contract/api.ts";
 import { describeError } from "../../contract/errors.ts";
 import type { Log } from "../log.ts";
@@ -11,6 +12,11 @@ import { openSqlite, sqliteError } from "./sqlite-file.ts";
 const flushIntervalMs = 1000;
 /** Beyond this many unwritten events (the disk is full), the oldest are dropped. */
 const maxBuffered = 10_000;
+/**
+ * After a crash the numbers go on this much further, so that none is given twice: it may have lost events that were told,
+ * those in memory and (when the machine crashed) those the system had not yet brought to the disk.
+ */
+export const skipAfterCrash = 10 * maxBuffered;
 /** How many events beyond the bound may pile up before the oldest are deleted. */
 const trimSlack = 1000;
 
@@ -32,20 +38,20 @@ export interface Journal {
   close(): void;
 }
 
-/** Opens the journal in `file`, keeping the newest `maxEvents`. Its numbers go on where the file ends. */
+/** Opens the journal in `file`, keeping the newest `maxEvents`. Its numbers go on after those given before, also after a crash. */
 export function openJournal(file: string, log: Log, options: { readonly maxEvents?: number; readonly maxPages?: number } = {}): Journal {
   const maxEvents = options.maxEvents ?? 100_000;
   const database = openSqlite(file, { durable: false, schema });
   if (options.maxPages !== undefined) database.exec(`PRAGMA max_page_count = ${options.maxPages}`);
   const insert = database.prepare("INSERT INTO events (seq, at, kind, subject, message, data) VALUES (?, ?, ?, ?, ?, ?)");
-  const trim = database.prepare("DELETE FROM events WHERE seq <= ?");
+  const trim = database.prepare("DELETE FROM events WHERE seq <= (SELECT seq FROM events ORDER BY seq DESC LIMIT 1 OFFSET ?)");
   const selectForward = database.prepare("SELECT * FROM events WHERE seq > ? ORDER BY seq LIMIT ?");
   const selectSubject = database.prepare("SELECT * FROM events WHERE seq > ? AND subject = ? ORDER BY seq LIMIT ?");
   const selectNewest = database.prepare("SELECT * FROM events WHERE seq > ? ORDER BY seq DESC LIMIT ?");
   const selectNewestOfSubject = database.prepare("SELECT * FROM events WHERE seq > ? AND subject = ? ORDER BY seq DESC LIMIT ?");
-  const bounds = database.prepare("SELECT coalesce(max(seq), 0) AS last, coalesce(min(seq), 1) AS first FROM events").get();
-  let lastSeq = Number(bounds?.last ?? 0);
-  let firstSeq = Number(bounds?.first ?? 1);
+  const bounds = database.prepare("SELECT coalesce(max(seq), 0) AS last, count(*) AS kept FROM events").get();
+  let lastSeq = Number(bounds?.last ?? 0) + (markOpen(database, file) ? skipAfterCrash : 0);
+  let kept = Number(bounds?.kept ?? 0);
   let buffer: PoolEvent[] = [];
   let broken = false;
   const listeners = new Set<(event: PoolEvent) => void>();
@@ -57,11 +63,11 @@ export function openJournal(file: string, log: Log, options: { readonly maxEvent
     try {
       database.exec("BEGIN");
       for (const one of buffer) insert.run(one.seq, one.at, one.kind, one.subject, one.message, JSON.stringify(one.data));
-      if (lastSeq - firstSeq >= maxEvents + trimSlack) {
-        trim.run(lastSeq - maxEvents);
-        firstSeq = lastSeq - maxEvents + 1;
-      }
+      const total = kept + buffer.length;
+      const trimmed = total >= maxEvents + trimSlack;
+      if (trimmed) trim.run(maxEvents);
       database.exec("COMMIT");
+      kept = trimmed ? maxEvents : total;
       buffer = [];
       if (broken) log("info", "journal", "events are written again");
       broken = false;
@@ -107,7 +113,26 @@ export function openJournal(file: string, log: Log, options: { readonly maxEvent
     close() {
       clearInterval(timer);
       flush();
+      try {
+        // What could not be written is lost with its numbers, as after a crash.
+        if (buffer.length === 0) database.exec("PRAGMA user_version = 0");
+      } catch (error) {
+        log("warn", "journal", `its end can't be noted: ${describeError(sqliteError(error, file))}`);
+      }
       database.close();
     },
   };
+}
+
+/** Notes on the disk that the journal is open; returns whether it was so already: then it was not closed. */
+function markOpen(database: DatabaseSync, file: string): boolean {
+  try {
+    const open = Number(database.prepare("PRAGMA user_version").get()?.user_version ?? 0) === 1;
+    database.exec("PRAGMA user_version = 1");
+    database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    return open;
+  } catch (error) {
+    database.close();
+    throw sqliteError(error, file);
+  }
 }

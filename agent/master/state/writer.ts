@@ -1,7 +1,8 @@
 /**
  * The leader's way to the store: memory is changed first, in one synchronous step, then the change is written here, and
  * only when the promise resolves is it acted upon or told. When a write fails, memory is ahead of the store, so the
- * writer refuses everything until the leader has read its state anew and calls `resume`.
+ * writer refuses everything until the leader has taken the lead again, has read its state anew and calls `resume`. A
+ * record no store would take is a bug of one commit: that one is refused, and nothing else.
  */
 import type { CrashPoint } from "../../contract/crash-point.ts";
 import { SpillwayError } from "../../contract/errors.ts";
@@ -18,8 +19,13 @@ export interface Writer {
   fault(): SpillwayError | undefined;
   /** After a fault, when memory was read anew: reads may be answered again, writes not yet. */
   reread(): void;
-  /** Takes (or takes back) the leadership of this store. Rejects when it can't be written. */
+  /**
+   * Takes (or takes back) the leadership of this store. Rejects when it can't be written. Either way every earlier write
+   * has been done or has failed by then, so what is read afterwards stays true until `resume`.
+   */
   lead(): Promise<void>;
+  /** Memory is as the store is, and this master leads: writes are taken again. */
+  resume(): void;
 }
 
 /** `onFault` is called once per fault. A fault with code `superseded` is final: another master leads this store. */
@@ -43,6 +49,7 @@ export function createWriter(store: Store, identity: { pid: number; startedAt: n
       const result = await store.commit(point, [{ key: leaderKey, revision: leadership }], operations);
       if (!result.committed) throw superseded();
     } catch (error) {
+      if (error instanceof RangeError) throw tooLarge(error);
       throw stop(error);
     }
   }
@@ -50,10 +57,15 @@ export function createWriter(store: Store, identity: { pid: number; startedAt: n
   return {
     write(point, operations) {
       if (fault !== undefined) return Promise.reject(fault);
+      const before = last;
       const written = commit(point, operations);
-      last = written;
+      last = written.catch((error: unknown) => {
+        if (error === fault) throw error;
+        return before;
+      });
       // Whoever awaits `settled` or the write sees the fault; a write nobody awaits must not end the process.
       written.catch(() => {});
+      last.catch(() => {});
       return written;
     },
 
@@ -77,10 +89,21 @@ export function createWriter(store: Store, identity: { pid: number; startedAt: n
       );
       if (!result.committed) throw superseded();
       leadership = result.revision;
+    },
+
+    resume() {
       fault = undefined;
       last = Promise.resolve();
     },
   };
+}
+
+function tooLarge(cause: RangeError): SpillwayError {
+  return new SpillwayError(`the change is too large to be written down: ${cause.message}`, {
+    code: "too-large",
+    hint: "Make it smaller; nothing of it was kept.",
+    cause,
+  });
 }
 
 function superseded(): SpillwayError {

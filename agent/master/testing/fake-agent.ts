@@ -14,8 +14,8 @@ import {
   masterMessage,
 } from "../../contract/wire.ts";
 import type { TaskReport, TaskSpec } from "../../contract/workload.ts";
-import { createSigningRequest } from "../auth/certificates.ts";
 import { bytesOf } from "../lifecycle/connection.ts";
+import { createSigningRequest } from "./signing-request.ts";
 import type { TestMaster } from "./test-master.ts";
 import { until } from "./until.ts";
 
@@ -85,7 +85,7 @@ export async function connectAgent(
   });
   await until(
     "welcome or refused",
-    () => agent.received.some(({ type }) => type === "welcome" || type === "refused") || agent.closeCode !== undefined,
+    () => agent.received.some(({ type }) => type === "welcome" || type === "refused" || type === "leave") || agent.closeCode !== undefined,
   );
   return agent;
 }

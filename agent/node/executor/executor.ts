@@ -1,6 +1,6 @@
 /**
- * The contract between the agent and whatever runs tasks on its host. test/contract/executor.contract.ts holds every
- * executor to it. Tasks outlive the executor object and the agent: dropping it stops nothing.
+ * The contract between the agent and whatever runs tasks on its host. test/contract/executor.*.contract.ts hold
+ * every executor to it. Tasks outlive the executor object and the agent: dropping it stops nothing.
  */
 import type { LogChannel } from "../../contract/wire.ts";
 import type { TaskReport, TaskSpec } from "../../contract/workload.ts";

@@ -26,6 +26,8 @@ export type ProcessTask = ReturnType<typeof processTask>;
 
 /** A supervisor has fallen the latch but not written its pid: it is given this long. */
 const pidGraceMs = 5000;
+/** Characters; a reason may quote a command, and a command may be longer than a frame. */
+const longestReason = 1000;
 /** How often an attempt that was killed is looked at, when its end is not announced by an exit event. */
 const killedPollMs = 25;
 
@@ -148,7 +150,8 @@ export function processTask(given: { intent: Intent; directory: TaskDirectory; h
     const startedAt = report?.startedAt;
     // A file's time comes from the kernel's coarse clock, which may be some ms behind the start.
     const finishedAt = Math.max(at, startedAt ?? at);
-    const outcome: TaskReport = { taskId: task.taskId, ...ending, finishedAt, ...(startedAt === undefined ? {} : { startedAt }) };
+    const reason = ending.reason.slice(0, longestReason);
+    const outcome: TaskReport = { taskId: task.taskId, ...ending, reason, finishedAt, ...(startedAt === undefined ? {} : { startedAt }) };
     if (remember) await keepOutcome(outcome);
     report = outcome;
     release();

@@ -1,9 +1,10 @@
 /** How an attempt ended, as a report with a sentence; pure. */
 import { describeError } from "../../contract/errors.ts";
 import type { TaskReport } from "../../contract/workload.ts";
+import type { FinishedState } from "./executor.ts";
 import type { StopIntent } from "./task-directory.ts";
 
-export type Ending = Pick<TaskReport, "exitCode" | "reason" | "fault"> & { state: "succeeded" | "failed" | "cancelled" | "lost" };
+export type Ending = Pick<TaskReport, "exitCode" | "fault"> & { state: FinishedState; reason: string };
 
 const killedExitCode = 137;
 

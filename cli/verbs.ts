@@ -1,0 +1,25 @@
+/** The verbs of the command line. Only the module of the one that was typed is loaded. */
+import type { Verb } from "./dispatch.ts";
+
+export const verbs: readonly Verb[] = [
+  { name: "up", summary: "make or mend an environment", load: async () => (await import("./commands/up.ts")).registerUp },
+  { name: "preview", summary: "what `up` would change", load: async () => (await import("./commands/preview.ts")).registerPreview },
+  { name: "destroy", summary: "take an environment down", load: async () => (await import("./commands/destroy.ts")).registerDestroy },
+  { name: "env", summary: "the shell variables for plain Pulumi", load: async () => (await import("./commands/env.ts")).registerEnv },
+  { name: "pool", summary: "all nodes' resources as one view", load: async () => (await import("./commands/pool.ts")).registerPool },
+  { name: "nodes", summary: "the nodes of the pool", load: async () => (await import("./commands/nodes.ts")).registerNodes },
+  {
+    name: "run",
+    summary: "run a command on the pool and follow its output",
+    load: async () => (await import("./commands/run.ts")).registerRun,
+  },
+  { name: "jobs", summary: "list, show, cancel and submit jobs", load: async () => (await import("./commands/jobs.ts")).registerJobs },
+  { name: "logs", summary: "the output of a job", load: async () => (await import("./commands/logs.ts")).registerLogs },
+  { name: "events", summary: "what was decided, and why", load: async () => (await import("./commands/events.ts")).registerEvents },
+  { name: "explain", summary: "why a job or node is as it is", load: async () => (await import("./commands/explain.ts")).registerExplain },
+  {
+    name: "login",
+    summary: "where the context is and how to use its token",
+    load: async () => (await import("./commands/login.ts")).registerLogin,
+  },
+];
