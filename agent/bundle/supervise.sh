@@ -96,7 +96,11 @@ while [ -z "$stopping" ] && [ "$(content "$state/supervisor.pid")" = "$$" ]; do
   # shellcheck disable=SC2016 # the child's own $$
   env "$mark" sh -c 'echo "$$" >"$0"; exec "$@"' "$state/role.pid" "$@" &
   child=$!
-  [ -z "$stopping" ] || kill -TERM "$child" 2>/dev/null # it came before `child` was set
+  # TERM that came around the fork may have met neither `child` nor a child that hears it; one that has written its pid does.
+  while [ -n "$stopping" ] && alive "$child" && [ "$(content "$state/role.pid")" != "$child" ]; do
+    kill -TERM "$child" 2>/dev/null
+    sleep 0.05
+  done
   wait "$child"
   code=$?
   # A trapped signal ends `wait` early; the child is over only when it can't be signalled any more.
@@ -110,8 +114,7 @@ while [ -z "$stopping" ] && [ "$(content "$state/supervisor.pid")" = "$$" ]; do
   say warn "the role exited with $code; starting it again in $delay s"
   sleep "$delay" &
   child=$!
-  [ -z "$stopping" ] || kill -TERM "$child" 2>/dev/null
-  wait "$child"
+  if [ -z "$stopping" ]; then wait "$child"; else kill -TERM "$child" 2>/dev/null; fi
   child=
   case $delay in 0.2) delay=0.4 ;; 0.4) delay=0.8 ;; 0.8) delay=1.6 ;; 1.6) delay=3.2 ;; *) delay=5 ;; esac
 done

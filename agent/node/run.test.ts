@@ -48,9 +48,9 @@ async function greeted<T extends Agent>(start: () => T): Promise<T> {
   const greetings = hellos().length;
   const agent = start();
   agents.push(agent);
-  void agent.ended.then((code) => {
-    agent.code = code;
-  });
+  void (async () => {
+    agent.code = await agent.ended;
+  })();
   await until("the agent greets", () => hellos().length > greetings || agent.code !== undefined);
   return agent;
 }
@@ -211,7 +211,7 @@ test.each(["task.spec", "task.start", "task.stop", "task.report", "task.forget"]
 );
 
 test("the agent renews its certificate at two thirds of its life, in a process of its own", async () => {
-  config = await master.node("m1", { life: { from: -6000, until: 6000 } });
+  config = await master.node("m1", { life: { from: -9500, until: 5000 } });
   const before = readFileSync(join(config.stateDir, "cert.pem"), "utf8");
   await startAgent();
   await until("it asks for a new one", () => master.requests.some(({ path, peer }) => path === "/v1/renew" && peer === "m1"));

@@ -7,7 +7,7 @@ import { type ExecutorUnderTest, executorFixture, isAlive } from "./executor.fix
 
 export function survivingTasksContract(name: string, underTest: ExecutorUnderTest): void {
   describe(`executor ${name}`, () => {
-    const { stateDir, anExecutor, drop, aTask, shell, reportOf, ended, outputOf, startReady } = executorFixture(underTest);
+    const { stateDir, anExecutor, drop, shell, reportOf, ended, outputOf, startReady } = executorFixture(underTest);
 
     describe("once and only once", () => {
       test("a second start of the same attempt only reports", async () => {
