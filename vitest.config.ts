@@ -1,4 +1,4 @@
-/** The suites: `unit` stands beside its source, `contract` holds the boundaries, `e2e` and `crash` run whole environments, one at a time. */
+/** The suites: `unit` stands beside its source, `contract` holds the boundaries, `e2e` and `crash` run whole environments. */
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
@@ -8,8 +8,8 @@ const crashTests = "test/e2e/crash*.test.ts";
 /** The Node processes that tests start load the same few hundred files again and again: compiled once, they take two thirds of the time. */
 const compiledOnce = { env: { NODE_COMPILE_CACHE: join(import.meta.dirname, "node_modules/.cache/node-compile") } };
 
-/** Whole environments: each brings up processes, so files run one after the other and get minutes. */
-const wholeEnvironments = { fileParallelism: false, maxWorkers: 1, testTimeout: 300_000, hookTimeout: 300_000 } as const;
+/** Whole environments, each in a directory of its own: two at a time, since they wait more than they compute, and they get minutes. */
+const wholeEnvironments = { maxWorkers: 2, testTimeout: 300_000, hookTimeout: 300_000 } as const;
 
 export default defineConfig({
   test: {
