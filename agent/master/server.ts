@@ -11,7 +11,7 @@ import { WebSocketServer } from "ws";
 import { SpillwayError } from "../contract/errors.ts";
 import { bulkPath, controlPath, maxControlFrameBytes, maxDataBytes } from "../contract/wire.ts";
 import { bodyOf } from "./api/answer.ts";
-import type { Api } from "./api/app.ts";
+import type { Api } from "./api/context.ts";
 import { type OwnNames, refusedHeaders } from "./api/guard.ts";
 import type { KeyedCertificate } from "./auth/certificates.ts";
 import { certifiedNode } from "./auth/join.ts";

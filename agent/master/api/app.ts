@@ -3,11 +3,10 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
 import { SpillwayError } from "../../contract/errors.ts";
 import { productVersion } from "../../contract/version.ts";
-import type { KeyedCertificate } from "../auth/certificates.ts";
-import type { Leader } from "../leader.ts";
 import type { Log } from "../log.ts";
 import { answerError } from "./answer.ts";
 import { closingRoutes } from "./closing.ts";
+import type { Api, ApiContext } from "./context.ts";
 import { eventRoutes } from "./events.ts";
 import { type ApiEnv, guard, type OwnNames } from "./guard.ts";
 import { jobRoutes } from "./jobs.ts";
@@ -15,16 +14,6 @@ import { joinRoutes } from "./join.ts";
 import { logRoutes } from "./logs.ts";
 import { nodeRoutes } from "./nodes.ts";
 import { poolRoutes } from "./pool.ts";
-
-export type Api = OpenAPIHono<ApiEnv>;
-
-/** What the routes need to know; the leader comes later than the listener, so it is asked for. */
-export interface ApiContext {
-  /** Throws a SpillwayError while the master is not ready. */
-  readonly leader: () => Leader;
-  readonly rootCa: string;
-  readonly intermediate: KeyedCertificate;
-}
 
 const maxBodyBytes = 1024 * 1024;
 

@@ -3,7 +3,7 @@ import { createRoute } from "@hono/zod-openapi";
 import { closeRequest, closingView as closingViewSchema } from "../../contract/api.ts";
 import { close, reopen } from "../jobs/closing.ts";
 import { closingView } from "../pool/views.ts";
-import type { Api, ApiContext } from "./app.ts";
+import type { Api, ApiContext } from "./context.ts";
 import { answers, jsonBody } from "./route.ts";
 
 const closeRoute = createRoute({

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { event, eventList, type PoolEvent } from "../../contract/api.ts";
 import { SpillwayError } from "../../contract/errors.ts";
 import type { Leader } from "../leader.ts";
-import type { Api, ApiContext } from "./app.ts";
+import type { Api, ApiContext } from "./context.ts";
 import { ndjson } from "./ndjson.ts";
 import { answers } from "./route.ts";
 

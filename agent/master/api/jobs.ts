@@ -9,7 +9,7 @@ import { submitJob } from "../jobs/submit.ts";
 import type { Leader } from "../leader.ts";
 import type { PoolJob } from "../pool/pool.ts";
 import { jobDetail, jobSummary, jobView } from "../pool/views.ts";
-import type { Api, ApiContext } from "./app.ts";
+import type { Api, ApiContext } from "./context.ts";
 import { answers, jsonBody } from "./route.ts";
 
 const params = z.object({ id: z.string() });

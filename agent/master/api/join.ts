@@ -4,7 +4,7 @@ import { createRoute } from "@hono/zod-openapi";
 import { joinReply, joinRequest } from "../../contract/api.ts";
 import { join, renew } from "../auth/join.ts";
 import { peerOf } from "../auth/peer.ts";
-import type { Api, ApiContext } from "./app.ts";
+import type { Api, ApiContext } from "./context.ts";
 import { answers, jsonBody } from "./route.ts";
 
 const joinRoute = createRoute({

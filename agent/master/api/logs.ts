@@ -3,7 +3,7 @@ import { createRoute } from "@hono/zod-openapi";
 import { z } from "zod";
 import { logLine } from "../../contract/api.ts";
 import { assertLogReadable, jobLog } from "../jobs/logs.ts";
-import type { Api, ApiContext } from "./app.ts";
+import type { Api, ApiContext } from "./context.ts";
 import { ndjson } from "./ndjson.ts";
 import { streams } from "./route.ts";
 

@@ -7,7 +7,7 @@ import { nodeDeclaration, nodeView as nodeViewSchema } from "../../contract/node
 import { issueJoinToken } from "../auth/join.ts";
 import { declareNode, removeNode } from "../lifecycle/nodes.ts";
 import { nodeView } from "../pool/views.ts";
-import type { Api, ApiContext } from "./app.ts";
+import type { Api, ApiContext } from "./context.ts";
 import { answers, jsonBody } from "./route.ts";
 
 const params = z.object({ name: z.string() });

@@ -6,7 +6,7 @@ import { productVersion } from "../../contract/version.ts";
 import { assertWritable, type Leader } from "../leader.ts";
 import { jobDetail, nodeView, poolView } from "../pool/views.ts";
 import { explain } from "../scheduler/explain.ts";
-import type { Api, ApiContext } from "./app.ts";
+import type { Api, ApiContext } from "./context.ts";
 import { ndjson } from "./ndjson.ts";
 import { answers, streams } from "./route.ts";
 
