@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 
 const crashTests = "test/e2e/crash*.test.ts";
+/** Tests that start whole processes many times stand beside their source too, but run with the end-to-end suite. */
+const processTests = "{agent,cli}/**/*.process.test.ts";
 
 /** The Node processes that tests start load the same few hundred files again and again: compiled once, they take two thirds of the time. */
 const compiledOnce = { env: { NODE_COMPILE_CACHE: join(import.meta.dirname, "node_modules/.cache/node-compile") } };
@@ -14,13 +16,16 @@ const wholeEnvironments = { maxWorkers: 2, testTimeout: 300_000, hookTimeout: 30
 export default defineConfig({
   test: {
     pool: "forks",
-    maxWorkers: availableParallelism(),
+    // Many tests wait for a process or a socket, so two per core; what a test changes it puts back, so workers are used again.
+    maxWorkers: 2 * availableParallelism(),
+    isolate: false,
     projects: [
       {
         extends: true,
         test: {
           name: "unit",
           include: ["{agent,bootstrap,catalog,cli,examples,providers,stacks,tools}/**/*.test.ts", "test/support/**/*.test.ts"],
+          exclude: [processTests],
           testTimeout: 10_000,
           hookTimeout: 10_000,
           ...compiledOnce,
@@ -30,7 +35,10 @@ export default defineConfig({
         extends: true,
         test: { name: "contract", include: ["test/contract/**/*.test.ts"], testTimeout: 30_000, hookTimeout: 30_000, ...compiledOnce },
       },
-      { extends: true, test: { name: "e2e", include: ["test/e2e/**/*.test.ts"], exclude: [crashTests], ...wholeEnvironments } },
+      {
+        extends: true,
+        test: { name: "e2e", include: ["test/e2e/**/*.test.ts", processTests], exclude: [crashTests], ...wholeEnvironments },
+      },
       { extends: true, test: { name: "crash", include: [crashTests], ...wholeEnvironments } },
     ],
   },

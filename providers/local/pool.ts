@@ -213,7 +213,9 @@ function startFailure(machine: Machine, directory: string, exitCode: number | un
       hint: `Stop that program (ss -ltnp 'sport = :${machine.port}' names it) and run it again.`,
     });
   }
-  const lastLines = readFileSync(join(directory, "machine.log"), "utf8").trim().split("\n").slice(-3).join(" ");
+  const lines = readFileSync(join(directory, "machine.log"), "utf8").trim().split("\n");
+  // Node prints the error before its trace; without one the last words have to do.
+  const lastLines = lines.findLast((line) => /^\w*Error\b/.test(line)) ?? lines.slice(-3).join(" ");
   const what = exitCode === undefined ? `did not answer within ${startDeadlineMs / 1000} s` : `ended with ${exitCode}`;
   return new SpillwayError(`its SSH server ${what}: ${lastLines}`, {
     code: "machine-start-failed",
