@@ -21,10 +21,15 @@ const inherited = ["PATH", "LANG", "TZ", "TMPDIR", "SPILLWAY_CRASH_AT", "SPILLWA
 
 /** A new ed25519 SSH key pair in OpenSSH's format, with the fingerprint people compare. */
 export function makeSshKey(comment: string): { privateKey: string; publicKey: string; fingerprint: string } {
-  const pair = ssh2.utils.generateKeyPairSync("ed25519", { comment });
-  const blob = Buffer.from(pair.public.split(" ")[1] ?? "", "base64");
-  const fingerprint = `SHA256:${createHash("sha256").update(blob).digest("base64").replace(/=+$/, "")}`;
-  return { privateKey: pair.private, publicKey: pair.public, fingerprint };
+  for (;;) {
+    const pair = ssh2.utils.generateKeyPairSync("ed25519", { comment });
+    // Of ssh2 1.17's keys a few in a thousand are written wrongly and can't be read again, not even by itself.
+    const readable = [pair.private, pair.public].every((text) => !(ssh2.utils.parseKey(text) instanceof Error));
+    if (!readable) continue;
+    const blob = Buffer.from(pair.public.split(" ")[1] ?? "", "base64");
+    const fingerprint = `SHA256:${createHash("sha256").update(blob).digest("base64").replace(/=+$/, "")}`;
+    return { privateKey: pair.private, publicKey: pair.public, fingerprint };
+  }
 }
 
 function serve(directory: string): void {

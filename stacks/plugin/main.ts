@@ -3,24 +3,12 @@ import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { main } from "@pulumi/pulumi/provider/index.js";
 import { productVersion } from "../../agent/contract/version.ts";
-import { authority } from "./resources/authority.ts";
-import { localMachine } from "./resources/local-machine.ts";
-import { master } from "./resources/master.ts";
-import { node } from "./resources/node.ts";
-import { poolGuard } from "./resources/pool-guard.ts";
+import { handlers } from "./handlers.ts";
 import { providerOf } from "./rpc.ts";
 import { statusLineTo } from "./status-line.ts";
 
 /** How often it is checked that the engine still lives. */
 const orphanCheckMs = 500;
-
-const handlers = {
-  "spillway:index:Authority": authority,
-  "spillway:index:LocalMachine": localMachine,
-  "spillway:index:Master": master,
-  "spillway:index:Node": node,
-  "spillway:index:PoolGuard": poolGuard,
-};
 
 // An engine that was killed can't end its plugins, and a plugin that goes on alone would act with nobody to record it.
 const engine = process.ppid;

@@ -1,0 +1,15 @@
+/** Every resource of the plugin by its type token. */
+import { authority } from "./resources/authority.ts";
+import { localMachine } from "./resources/local-machine.ts";
+import { master } from "./resources/master.ts";
+import { node } from "./resources/node.ts";
+import { poolGuard } from "./resources/pool-guard.ts";
+import type { AnyHandler } from "./rpc.ts";
+
+export const handlers: Readonly<Record<string, AnyHandler>> = {
+  "spillway:index:Authority": authority,
+  "spillway:index:LocalMachine": localMachine,
+  "spillway:index:Master": master,
+  "spillway:index:Node": node,
+  "spillway:index:PoolGuard": poolGuard,
+};

@@ -1,0 +1,44 @@
+/** Stacks as former versions stored them: this version reads every resource, and would replace none. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { handlers } from "../../stacks/plugin/handlers.ts";
+import { providerOf } from "../../stacks/plugin/rpc.ts";
+
+const fixtures = join(import.meta.dirname, "../fixtures");
+const provider = providerOf({ version: "0.0.0", handlers, statusLine: { tell: () => undefined }, changeLog: () => undefined });
+
+interface StoredResource {
+  readonly urn: string;
+  readonly type: string;
+  readonly id?: string;
+  readonly inputs: Record<string, unknown>;
+  readonly outputs: Record<string, unknown>;
+}
+
+/** The export holds secrets encrypted; what they were does not matter here, only that there is a text. */
+function decrypted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(decrypted);
+  if (typeof value !== "object" || value === null) return value;
+  if ("ciphertext" in value) return "a secret";
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, decrypted(inner)]));
+}
+
+describe.each(readdirSync(fixtures))("the stack of %s", (version) => {
+  const stack = JSON.parse(readFileSync(join(fixtures, version, "stack-export.json"), "utf8")) as {
+    deployment: { resources: StoredResource[] };
+  };
+  const ours = stack.deployment.resources.filter(({ type, id }) => type.startsWith("spillway:index:") && id !== undefined);
+
+  it("holds a resource of every type", () => {
+    expect([...new Set(ours.map(({ type }) => type))].sort()).toEqual(Object.keys(handlers).sort());
+  });
+
+  it.each(ours.map((resource) => ({ ...resource, name: resource.urn.split("::").at(-1) })))(
+    "$name would not be replaced",
+    async ({ urn, id, inputs, outputs }) => {
+      const diff = await provider.diff?.(id ?? "", urn, decrypted(outputs), decrypted(inputs));
+      expect(diff).toMatchObject({ changes: false, replaces: [] });
+    },
+  );
+});
