@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { SpillwayError } from "../../agent/contract/errors.ts";
 import { formatCpu, formatDuration, formatMemory } from "../../agent/contract/quantities.ts";
 import { productVersion } from "../../agent/contract/version.ts";
+import { readSettings } from "../../stacks/settings-file.ts";
 import { stateLayout } from "../../stacks/state-layout.ts";
 import { type PlannedChange, preview, type UpResult, up } from "../../stacks/workflow/up.ts";
 import { outputOption, wantsJson, withExamples } from "../command-options.ts";
@@ -21,6 +22,7 @@ export function registerUp(program: Command): void {
     .addOption(outputOption())
     .action(async (environment: string, options: { yes?: boolean }) => {
       const begun = Date.now();
+      readSettings(environment);
       say(`Spillway ${productVersion} · environment ${environment} · state in ${stateLayout(environment).root}`);
       status("  opening the stack");
       const shown = { onRow: showRows(), onNotice: say };
