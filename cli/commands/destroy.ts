@@ -1,11 +1,11 @@
 /** `spillway destroy ENV`: stops all tasks, takes everything down in order, keeps the logs. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
 import { SpillwayError } from "../../agent/contract/errors.ts";
 import { formatDuration } from "../../agent/contract/quantities.ts";
 import { destroy } from "../../stacks/workflow/destroy.ts";
+import { ask } from "../ask.ts";
 import { outputOption, wantsJson, withExamples } from "../command-options.ts";
 import { interruptible } from "../interruptible.ts";
 import { print, printJson, say, status } from "../output.ts";
@@ -43,16 +43,8 @@ export function registerDestroy(program: Command): void {
 }
 
 async function confirm(environment: string): Promise<void> {
-  if (!process.stdin.isTTY) {
-    throw new SpillwayError("without a terminal it is not asked, so it must be told", {
-      code: "usage",
-      hint: `spillway destroy ${environment} --yes`,
-    });
-  }
-  const prompt = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await prompt.question(`This stops every task of ${environment} and takes its machines down. Type its name to go on: `);
-  prompt.close();
-  if (answer.trim() !== environment)
+  const question = `This stops every task of ${environment} and takes its machines down. Type its name to go on: `;
+  if ((await ask(question, `spillway destroy ${environment} --yes`)) !== environment)
     throw new SpillwayError("not confirmed; nothing was changed", {
       code: "not-confirmed",
       hint: "Type the environment's own name to confirm.",

@@ -1,12 +1,11 @@
 /** `spillway up ENV`: makes what the settings say, and mends what is broken. */
-import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
-import { SpillwayError } from "../../agent/contract/errors.ts";
 import { formatCpu, formatDuration, formatMemory } from "../../agent/contract/quantities.ts";
 import { productVersion } from "../../agent/contract/version.ts";
 import { readSettings } from "../../stacks/settings-file.ts";
 import { stateLayout } from "../../stacks/state-layout.ts";
 import { type PlannedChange, preview, type UpResult, up } from "../../stacks/workflow/up.ts";
+import { ask, refuseWithoutTerminal } from "../ask.ts";
 import { outputOption, wantsJson, withExamples } from "../command-options.ts";
 import { interruptible } from "../interruptible.ts";
 import { print, printJson, say, status } from "../output.ts";
@@ -27,8 +26,9 @@ export function registerUp(program: Command): void {
       status("  opening the stack");
       const shown = { onRow: showRows(), onNotice: say };
       if (options.yes !== true && environment !== "local") {
-        if (!process.stdin.isTTY) throw untold(environment);
-        if (!(await agreed(await preview(environment, { onRow: () => undefined, onNotice: say })))) return undefined;
+        const instead = `spillway preview ${environment}, then: spillway up ${environment} --yes`;
+        refuseWithoutTerminal(instead);
+        if (!(await agreed(instead, await preview(environment, { onRow: () => undefined, onNotice: say })))) return undefined;
       }
       const result = await interruptible(`./spillway up ${environment}`, () =>
         up(environment, { ...shown, onStart: () => status("  looking at what is there") }),
@@ -39,20 +39,10 @@ export function registerUp(program: Command): void {
   withExamples(command, ["spillway up local", "spillway up local --output json"]);
 }
 
-function untold(environment: string): SpillwayError {
-  return new SpillwayError("without a terminal it is not asked, so it must be told", {
-    code: "usage",
-    hint: `spillway preview ${environment}, then: spillway up ${environment} --yes`,
-  });
-}
-
-async function agreed(planned: readonly PlannedChange[]): Promise<boolean> {
+async function agreed(instead: string, planned: readonly PlannedChange[]): Promise<boolean> {
   showPlan(planned);
   if (planned.length === 0) return true;
-  const prompt = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await prompt.question("Apply? (yes/no) ");
-  prompt.close();
-  if (answer.trim() === "yes") return true;
+  if ((await ask("Apply? (yes/no) ", instead)) === "yes") return true;
   say("Nothing was changed.");
   return false;
 }

@@ -1,5 +1,6 @@
 /** The bundle that belongs to this checkout, built once per process and platform, and its digest before it is built. */
 import { buildBundle } from "../../agent/bundle/build.ts";
+import { machine } from "../../agent/contract/machine.ts";
 import type { BundleFile } from "../../bootstrap/context.ts";
 
 const built = new Map<string, Promise<BundleFile>>();
@@ -12,7 +13,12 @@ export function bundleAtHand(platform: "linux-x64" | "host"): Promise<BundleFile
   return making;
 }
 
-/** The digest of the bundle for this machine: an input of the resources that run it, so that new code is a difference. */
-export async function bundleDigestFor(machine: { nodeBinary?: string | undefined }): Promise<string> {
-  return (await bundleAtHand(machine.nodeBinary === undefined ? "linux-x64" : "host")).digest;
+/**
+ * The input `bundle` of the resources that run it: new code on the operator's side means a new digest, and that is a
+ * difference like any other.
+ */
+export async function completeWithBundle(news: Record<string, unknown>): Promise<{ bundle: string }> {
+  const known = machine.safeParse(news.machine);
+  const uploads = known.success && known.data.nodeBinary === undefined;
+  return { bundle: (await bundleAtHand(uploads ? "linux-x64" : "host")).digest };
 }

@@ -1,7 +1,6 @@
 /** Provider side of `Master`: the master role on one machine, and the context file by which people reach it. */
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { readFileSync, rmSync } from "node:fs";
 import { z } from "zod";
 import { type MasterConfig, nodeTimers } from "../../../agent/contract/agent-config.ts";
 import type { Context } from "../../../agent/contract/context.ts";
@@ -10,12 +9,13 @@ import { SpillwayError } from "../../../agent/contract/errors.ts";
 import type { InstallLayout } from "../../../agent/contract/install-layout.ts";
 import { machine } from "../../../agent/contract/machine.ts";
 import { installRole } from "../../../bootstrap/actions/install.ts";
-import { removeRole } from "../../../bootstrap/actions/remove.ts";
 import type { InstalledFile } from "../../../bootstrap/context.ts";
 import { freePort } from "../../../providers/local/free-port.ts";
 import { providerOf } from "../../../providers/registry.ts";
-import { bundleAtHand, bundleDigestFor } from "../bundle-at-hand.ts";
+import { bundleAtHand, completeWithBundle } from "../bundle-at-hand.ts";
 import { waitFor, withMaster } from "../master-access.ts";
+import { removeFromMachine } from "../remove-from-machine.ts";
+import { replaceFile } from "../replace-file.ts";
 import type { ResourceContext, ResourceHandler } from "../rpc.ts";
 
 const readyTimeoutMs = 30_000;
@@ -67,7 +67,7 @@ export const master: ResourceHandler<Inputs, Outputs> = {
 
   async delete(_id, state, context) {
     await withCrashPoint("context.delete", () => rmSync(state.contextFile, { force: true }));
-    await removeFrom(state.machine, context);
+    await removeFromMachine(state.machine, "master", context);
   },
 };
 
@@ -80,14 +80,6 @@ async function refuseToMove(old: Inputs, spec: Inputs): Promise<void> {
     where: `environment ${spec.environment}`,
     hint: "Keep masters.pool and that pool's name as they were, or destroy the environment and bring it up anew.",
   });
-}
-
-/** New code on the operator's side means a new digest, and that is a difference like any other. */
-export async function completeWithBundle(news: Record<string, unknown>): Promise<Record<string, unknown>> {
-  const known = machine.safeParse(news.machine);
-  return known.success
-    ? { bundle: await bundleDigestFor(known.data) }
-    : { bundle: await bundleDigestFor({ nodeBinary: process.execPath }) };
 }
 
 async function install(spec: Inputs, port: number, context: ResourceContext): Promise<Outputs> {
@@ -109,7 +101,9 @@ async function install(spec: Inputs, port: number, context: ResourceContext): Pr
     onSentence: context.sentence,
     signal: context.signal,
   });
-  await withCrashPoint("context.write", () => writeContext(spec, endpoint));
+  await withCrashPoint("context.write", () =>
+    replaceFile(spec.contextFile, contextText(spec, endpoint), { file: 0o600, directory: 0o700 }),
+  );
   return { endpoint, instance: spec.machine.providerId, health: "ok" };
 }
 
@@ -146,13 +140,6 @@ async function answers(spec: Pick<Inputs, "caCert" | "adminToken" | "environment
   }
 }
 
-async function removeFrom(target: Inputs["machine"], context: ResourceContext): Promise<void> {
-  const provider = providerOf(target.provider);
-  if ((await provider.status(target)) === "gone") return;
-  await provider.start(target);
-  await removeRole({ machine: target, role: "master", onProgress: context.status, onSentence: context.sentence, signal: context.signal });
-}
-
 function contextText(spec: Inputs, endpoint: string): string {
   const context: Context = {
     environment: spec.environment,
@@ -162,14 +149,6 @@ function contextText(spec: Inputs, endpoint: string): string {
     token: spec.adminToken,
   };
   return `${JSON.stringify(context, null, 2)}\n`;
-}
-
-function writeContext(spec: Inputs, endpoint: string): void {
-  mkdirSync(dirname(spec.contextFile), { recursive: true, mode: 0o700 });
-  const draft = `${spec.contextFile}.new`;
-  rmSync(draft, { force: true });
-  writeFileSync(draft, contextText(spec, endpoint), { mode: 0o600 });
-  renameSync(draft, spec.contextFile);
 }
 
 function holdsContext(spec: Inputs, endpoint: string): boolean {

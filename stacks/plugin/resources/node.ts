@@ -5,12 +5,11 @@ import { withCrashPoint } from "../../../agent/contract/crash-point.ts";
 import { machine } from "../../../agent/contract/machine.ts";
 import { resources } from "../../../agent/contract/resources.ts";
 import { installRole } from "../../../bootstrap/actions/install.ts";
-import { removeRole } from "../../../bootstrap/actions/remove.ts";
 import { providerOf } from "../../../providers/registry.ts";
-import { bundleAtHand } from "../bundle-at-hand.ts";
+import { bundleAtHand, completeWithBundle } from "../bundle-at-hand.ts";
 import { isForgotten, isUnreachable, masterAccess, waitFor, withMaster, withPatientMaster } from "../master-access.ts";
+import { removeFromMachine } from "../remove-from-machine.ts";
 import type { ResourceContext, ResourceHandler } from "../rpc.ts";
-import { completeWithBundle } from "./master.ts";
 
 const readyTimeoutMs = 60_000;
 
@@ -52,14 +51,14 @@ export const node: ResourceHandler<Inputs, Outputs> = {
   },
 
   async update(_id, old, spec, context) {
-    if (old.machine.providerId !== spec.machine.providerId) await removeFromMachine(old, context);
+    if (old.machine.providerId !== spec.machine.providerId) await removeFromMachine(old.machine, "agent", context);
     await install(spec, context);
     return { health: "ok" };
   },
 
   async delete(id, state, context) {
     if (!isForgotten(state.environment)) await leavePool(id, state, context);
-    await removeFromMachine(state, context);
+    await removeFromMachine(state.machine, "agent", context);
   },
 };
 
@@ -119,17 +118,4 @@ async function leavePool(name: string, state: Inputs, context: ResourceContext):
     // Without a master there is no pool to leave; what runs on the machine is ended over SSH afterwards.
     if (!isUnreachable(error)) throw error;
   }
-}
-
-async function removeFromMachine(state: Inputs, context: ResourceContext): Promise<void> {
-  const provider = providerOf(state.machine.provider);
-  if ((await provider.status(state.machine)) === "gone") return;
-  await provider.start(state.machine);
-  await removeRole({
-    machine: state.machine,
-    role: "agent",
-    onProgress: context.status,
-    onSentence: context.sentence,
-    signal: context.signal,
-  });
 }

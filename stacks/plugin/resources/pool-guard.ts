@@ -2,7 +2,6 @@
  * Provider side of `PoolGuard`. It depends on everything, so it is made last and deleted first: on the way down it
  * latches `closing`, waits until no task runs, and keeps the final ledger.
  */
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import type { LedgerLine } from "../../../agent/contract/api.ts";
@@ -13,6 +12,7 @@ import { machine } from "../../../agent/contract/machine.ts";
 import { addResources, noResources, resources } from "../../../agent/contract/resources.ts";
 import { providerOf } from "../../../providers/registry.ts";
 import { isForgotten, isUnreachable, masterAccess, waitFor, withMaster, withPatientMaster } from "../master-access.ts";
+import { replaceFile } from "../replace-file.ts";
 import type { ResourceContext, ResourceHandler } from "../rpc.ts";
 
 const graceMs = 10_000;
@@ -109,10 +109,8 @@ async function closePool(state: Inputs, context: ResourceContext): Promise<void>
 }
 
 function writeLedger(directory: string, lines: readonly LedgerLine[]): void {
-  mkdirSync(directory, { recursive: true });
-  const file = join(directory, "final-ledger.jsonl");
-  writeFileSync(`${file}.new`, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
-  renameSync(`${file}.new`, file);
+  const text = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
+  replaceFile(join(directory, "final-ledger.jsonl"), text, { file: 0o644, directory: 0o755 });
 }
 
 /** On a machine that is off nothing runs; its tasks need not be waited for until its node counts as lost. */
