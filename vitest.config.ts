@@ -1,7 +1,8 @@
-/** The suites: `unit` stands beside its source, `contract` holds the boundaries, `e2e` and `crash` run whole environments. */
+/** The suites: `unit` stands beside its source, `contract` holds the boundaries, `e2e` and `crash` run whole environments, `lab` real hosts. */
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
+import { labMissing } from "./test/lab/support/requirements.ts";
 
 const crashTests = "test/e2e/crash*.test.ts";
 /** Tests that start whole processes many times stand beside their source too, but run with the end-to-end suite. */
@@ -12,6 +13,11 @@ const compiledOnce = { env: { NODE_COMPILE_CACHE: join(import.meta.dirname, "nod
 
 /** Whole environments, each in a directory of its own: two at a time, since they wait more than they compute, and they get minutes. */
 const wholeEnvironments = { maxWorkers: 2, testTimeout: 300_000, hookTimeout: 300_000 } as const;
+
+/** Where there can be no lab, the one test that says what is missing. */
+const labTests = labMissing({ install: false }) === undefined ? ["test/lab/**/*.lab.test.ts"] : ["test/lab/requirements.lab.test.ts"];
+/** Hosts that boot: one file at a time, and time for the root file systems, which the first run makes. */
+const hostsOfTheLab = { maxWorkers: 1, fileParallelism: false, isolate: true, testTimeout: 600_000, hookTimeout: 900_000 } as const;
 
 export default defineConfig({
   test: {
@@ -24,7 +30,10 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
-          include: ["{agent,bootstrap,catalog,cli,examples,providers,stacks,tools}/**/*.test.ts", "test/support/**/*.test.ts"],
+          include: [
+            "{agent,bootstrap,catalog,cli,examples,providers,stacks,tools}/**/*.test.ts",
+            "test/{support,lab/support}/**/*.test.ts",
+          ],
           exclude: [processTests],
           testTimeout: 10_000,
           hookTimeout: 10_000,
@@ -40,6 +49,7 @@ export default defineConfig({
         test: { name: "e2e", include: ["test/e2e/**/*.test.ts", processTests], exclude: [crashTests], ...wholeEnvironments },
       },
       { extends: true, test: { name: "crash", include: [crashTests], ...wholeEnvironments } },
+      { extends: true, test: { name: "lab", include: labTests, ...hostsOfTheLab } },
     ],
   },
 });

@@ -1,6 +1,8 @@
 /** What a bootstrap action is asked to do, and what its phases find out on the way. */
+import type { BundlePlatform } from "../agent/contract/bundle-platform.ts";
 import type { AgentRole, InstallLayout } from "../agent/contract/install-layout.ts";
 import type { Machine } from "../agent/contract/machine.ts";
+import type { MachineFacts } from "./machine-facts.ts";
 import type { Remote } from "./remote.ts";
 import type { Session } from "./ssh/session.ts";
 
@@ -26,11 +28,15 @@ export interface BootstrapRequest {
   readonly machine: Machine;
   readonly role: AgentRole;
   /** The bundle for this kind of machine; built when it is not there yet. */
-  readonly bundle: (platform: "linux-x64" | "host") => Promise<BundleFile>;
+  readonly bundle: (platform: BundlePlatform) => Promise<BundleFile>;
   /** Configuration, CA and keys of the role. */
-  readonly files: (layout: InstallLayout) => readonly InstalledFile[];
+  readonly files: (layout: InstallLayout, facts: MachineFacts) => readonly InstalledFile[];
+  /** The environment that wants the machine; another's is left alone. */
+  readonly environmentId?: string | undefined;
   /** Port on the machine that the role will listen on; checked to be free before anything is changed. */
-  readonly listenPort?: number;
+  readonly listenPort?: number | undefined;
+  /** https URL of the master; that the machine can dial it is checked before anything is changed. */
+  readonly dials?: string | undefined;
   /** Agents only: asks the master for a single-use token; undefined when the node has joined and its certificate is good. */
   readonly joinToken?: (machine: { hasCertificate: boolean }) => Promise<string | undefined>;
   /** Resolves when the role answers as it should; throws what a person should read. */
@@ -42,18 +48,6 @@ export interface BootstrapRequest {
   readonly dryRun?: boolean;
   /** Aborted when the operator cancels: the action ends after the current step. */
   readonly signal?: AbortSignal;
-}
-
-/** Facts of the machine that later phases decide by. */
-export interface MachineFacts {
-  readonly root: string;
-  readonly os: string;
-  readonly arch: string;
-  readonly libc: string;
-  readonly diskFreeMiB: number;
-  readonly missingTools: readonly string[];
-  /** The machine's command that prints a SHA-256, as words. */
-  readonly sha256: readonly string[];
 }
 
 /** Grows phase by phase; a phase may rely on what the phases before it in the list have filled in. */

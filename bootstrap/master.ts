@@ -5,6 +5,10 @@ import type { Machine } from "../agent/contract/machine.ts";
 
 export interface MasterArgs {
   machine: pulumi.Input<Machine>;
+  /** Why that machine can't be used. */
+  problem?: pulumi.Input<string | undefined> | undefined;
+  /** The https URL by which it is to be reached; without it a free loopback port of its machine. */
+  advertise?: pulumi.Input<string | undefined> | undefined;
   environment: pulumi.Input<string>;
   environmentId: pulumi.Input<string>;
   caCert: pulumi.Input<string>;

@@ -5,6 +5,9 @@ import type { Resources } from "../agent/contract/resources.ts";
 
 export interface NodeArgs {
   machine: pulumi.Input<Machine>;
+  /** Why that machine is left out. */
+  problem?: pulumi.Input<string | undefined> | undefined;
+  environmentId: pulumi.Input<string>;
   environment: pulumi.Input<string>;
   endpoint: pulumi.Input<string>;
   masterInstance: pulumi.Input<string>;

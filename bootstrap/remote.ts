@@ -15,6 +15,8 @@ export interface Remote {
    * Throws `remote-command-failed` with the command's own last words.
    */
   change(point: CrashPoint, sentence: string, argv: readonly string[], options?: RunOptions): Promise<string>;
+  /** The same machine with each command under `prefix`, e.g. sudo; the sentences are shared. */
+  as(prefix: readonly string[]): Remote;
   /** The sentences of all changes so far. */
   readonly sentences: readonly string[];
 }
@@ -25,16 +27,25 @@ export interface RemoteOptions {
   readonly onSentence?: (sentence: string) => void;
 }
 
-export function remoteOver(session: Session, { where, dryRun = false, onSentence }: RemoteOptions): Remote {
-  const sentences: string[] = [];
+export function remoteOver(session: Session, options: RemoteOptions): Remote {
+  return remoteUnder(session, options, { prefix: [], sentences: [] });
+}
+
+function remoteUnder(
+  session: Session,
+  remote: RemoteOptions,
+  { prefix, sentences }: { readonly prefix: readonly string[]; readonly sentences: string[] },
+): Remote {
+  const { where, dryRun = false, onSentence } = remote;
   return {
     sentences,
-    read: (argv, options) => session.run(argv, options),
+    as: (words) => remoteUnder(session, remote, { prefix: words, sentences }),
+    read: (argv, options) => session.run([...prefix, ...argv], options),
     async change(point, sentence, argv, options) {
       sentences.push(sentence);
       onSentence?.(sentence);
       if (dryRun) return "";
-      const result = await withCrashPoint(point, () => session.run(argv, options));
+      const result = await withCrashPoint(point, () => session.run([...prefix, ...argv], options));
       if (result.code === 0) return result.stdout;
       const words = `${result.stderr}\n${result.stdout}`.trim().split("\n").slice(-4).join(" · ");
       throw new SpillwayError(`could not ${sentence}: ${words === "" ? `the command ended with ${result.code}` : words}`, {

@@ -37,24 +37,9 @@ Examples:
   spillway run --help`;
 
 /** Planned and refused by name, so that nobody looks for a typing error. */
-const notYet = [
-  "upgrade",
-  "apply",
-  "exec",
-  "burst",
-  "fsck",
-  "top",
-  "doctor",
-  "services",
-  "secrets",
-  "prices",
-  "cost",
-  "backup",
-  "catalog",
-  "adopt",
-];
+const notYet = ["upgrade", "apply", "exec", "burst", "fsck", "top", "services", "secrets", "prices", "cost", "backup", "catalog", "adopt"];
 const notYetOf: Record<string, readonly string[]> = {
-  nodes: ["cordon", "uncordon", "drain", "trust", "shell", "remove", "adopt"],
+  nodes: ["cordon", "uncordon", "drain", "remove", "adopt"],
 };
 
 /** Runs one command line and ends the process with its code. */

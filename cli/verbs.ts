@@ -18,6 +18,11 @@ export const verbs: readonly Verb[] = [
   { name: "events", summary: "what was decided, and why", load: async () => (await import("./commands/events.ts")).registerEvents },
   { name: "explain", summary: "why a job or node is as it is", load: async () => (await import("./commands/explain.ts")).registerExplain },
   {
+    name: "doctor",
+    summary: "what is wrong with this computer, or with one machine",
+    load: async () => (await import("./commands/doctor.ts")).registerDoctor,
+  },
+  {
     name: "login",
     summary: "where the context is and how to use its token",
     load: async () => (await import("./commands/login.ts")).registerLogin,

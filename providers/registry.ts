@@ -2,8 +2,9 @@
 import { SpillwayError } from "../agent/contract/errors.ts";
 import { localProvider } from "./local/pool.ts";
 import type { Provider } from "./provider.ts";
+import { sshProvider } from "./ssh/pool.ts";
 
-const providers: readonly Provider[] = [localProvider];
+const providers: readonly Provider[] = [localProvider, sshProvider];
 
 /** Throws `unknown-provider` for a machine of a provider that this version does not have. */
 export function providerOf(name: string): Provider {

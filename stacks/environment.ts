@@ -1,20 +1,29 @@
 /** The component `Environment`: one pool of machines with its master. It only wires; every station does its own work. */
-import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import type { Machine } from "../agent/contract/machine.ts";
 import { Master } from "../bootstrap/master.ts";
 import { Node } from "../bootstrap/node.ts";
-import { LocalMachine } from "../providers/local/local-machine.ts";
 import { Authority } from "./authority.ts";
-import { machineNames } from "./machine-names.ts";
+import { type MachineResource, machineResource } from "./machine-resource.ts";
 import { PoolGuard } from "./pool-guard.ts";
+import { Preflight } from "./preflight.ts";
 import type { EnvironmentSettings } from "./settings.ts";
 import type { StateLayout } from "./state-layout.ts";
+import { masterEndpoint, mastersMachine, wantedMachines } from "./wanted-machines.ts";
+
+export interface PoolSummary {
+  readonly nodes: number;
+  readonly cpuMillicores: number;
+  readonly memoryMiB: number;
+  /** USD/hour, summed over the machines' prices. */
+  readonly hourly: number;
+}
 
 export class Environment extends pulumi.ComponentResource {
   readonly masterUrl: pulumi.Output<string>;
   readonly ca: pulumi.Output<string>;
-  readonly pool: pulumi.Output<{ nodes: number; cpuMillicores: number; memoryMiB: number }>;
+  readonly pool: pulumi.Output<PoolSummary>;
+  /** Machines that can't be used and are no failure, each with the reason. */
+  readonly leftOut: pulumi.Output<string[]>;
 
   constructor(name: string, settings: EnvironmentSettings, layout: StateLayout, options?: pulumi.ComponentResourceOptions) {
     super("spillway:index:Environment", name, {}, options);
@@ -22,19 +31,21 @@ export class Environment extends pulumi.ComponentResource {
     const authority = new Authority("authority", { environment: name, machines: layout.machines, contextFile: layout.context }, child);
     const { environmentId, caCert, adminToken } = authority;
 
-    const machines = machineNames(settings).map((named) => {
-      const pool = settings.pools[named.pool] as EnvironmentSettings["pools"][string];
-      const { cpu, memory, disk, labels, node } = pool;
-      const directory = join(layout.machines, named.name);
-      const args = { environmentId, ...named, directory, capacity: { cpu, memory, disk, gpus: [] }, labels, node };
-      return { ...named, resource: new LocalMachine(named.name, args, child) };
-    });
-    const carrier = machines.find((machine) => machine.pool === settings.masters.pool) as (typeof machines)[number];
+    const wanted = wantedMachines(settings);
+    const mastersName = mastersMachine(wanted, settings).name;
+    const endpoint = masterEndpoint(mastersMachine(wanted, settings), settings);
+    const machines = wanted.map((machine) =>
+      machineResource(machine, { environmentId, layout, endpoint, isCarrier: machine.name === mastersName }, child),
+    );
+    const carrier = machines.find(({ isCarrier }) => isCarrier) as (typeof machines)[number];
+    const changing = { ...child, dependsOn: lookedAt(machines, child) };
 
     const master = new Master(
       "master",
       {
-        machine: carrier.resource.machine,
+        machine: carrier.machine,
+        problem: carrier.problem,
+        advertise: endpoint?.origin,
         environment: name,
         environmentId,
         caCert,
@@ -44,19 +55,19 @@ export class Environment extends pulumi.ComponentResource {
         timers: settings.heartbeat,
         contextFile: layout.context,
       },
-      child,
+      changing,
     );
     const access = { environment: name, endpoint: master.endpoint, masterInstance: master.instance, caCert, adminToken };
     const { reserve } = settings.masters;
-    const nodes = machines.map((machine) => {
-      const kept = machine === carrier ? { reserve } : {};
-      return new Node(`node-${machine.name}`, { ...access, machine: machine.resource.machine, ...kept }, child);
+    const nodes = machines.map(({ name: machine, machine: at, problem, isCarrier }) => {
+      const kept = isCarrier ? { reserve } : {};
+      return new Node(`node-${machine}`, { ...access, environmentId, machine: at, problem, ...kept }, changing);
     });
     const guard = new PoolGuard(
       "pool-guard",
       {
         ...access,
-        machines: machines.map((machine): pulumi.Output<Machine> => machine.resource.machine),
+        machines: machines.map(({ machine }) => machine),
         reserve,
         logDirectory: layout.logs,
       },
@@ -66,8 +77,20 @@ export class Environment extends pulumi.ComponentResource {
     this.masterUrl = master.endpoint;
     this.ca = caCert;
     this.pool = pulumi
-      .all([guard.nodes, guard.cpu, guard.memory])
-      .apply(([count, cpuMillicores, memoryMiB]) => ({ nodes: count, cpuMillicores, memoryMiB }));
+      .all([guard.nodes, guard.cpu, guard.memory, guard.hourly])
+      .apply(([count, cpuMillicores, memoryMiB, hourly]) => ({ nodes: count, cpuMillicores, memoryMiB, hourly }));
+    this.leftOut = pulumi
+      .all(machines.flatMap(({ problem }) => problem ?? []))
+      .apply((problems) => problems.filter((problem) => problem !== undefined));
     this.registerOutputs({ masterUrl: this.masterUrl, ca: this.ca, pool: this.pool });
   }
+}
+
+/** What must be done before the first machine is changed: every host is looked at, and those that may stop it are fine. */
+function lookedAt(machines: readonly MachineResource[], options: pulumi.CustomResourceOptions): pulumi.Resource[] {
+  const resources = machines.map(({ resource }) => resource);
+  const hosts = machines.flatMap(({ name, problem, onFailure }) =>
+    problem === undefined || onFailure === "continue" ? [] : [{ name, problem }],
+  );
+  return hosts.length === 0 ? resources : [...resources, new Preflight("preflight", { hosts }, options)];
 }

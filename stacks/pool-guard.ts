@@ -22,12 +22,14 @@ export class PoolGuard extends pulumi.CustomResource {
   declare readonly cpu: pulumi.Output<number>;
   /** MiB. */
   declare readonly memory: pulumi.Output<number>;
+  /** USD. */
+  declare readonly hourly: pulumi.Output<number>;
 
   constructor(name: string, args: PoolGuardArgs, options?: pulumi.CustomResourceOptions) {
     super(
       "spillway:index:PoolGuard",
       name,
-      { ...args, nodes: undefined, cpu: undefined, memory: undefined, closing: undefined },
+      { ...args, nodes: undefined, cpu: undefined, memory: undefined, hourly: undefined, closing: undefined },
       { additionalSecretOutputs: ["adminToken"], ...options },
     );
   }

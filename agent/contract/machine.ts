@@ -4,9 +4,20 @@ import { resources } from "./resources.ts";
 
 /** Where the SSH credential is found when it is needed; never the credential itself. */
 export const credentialReference = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("file"), path: z.string().describe("a private key file on the operator's machine") }),
+  z.object({ kind: z.literal("file"), path: z.string().describe("a private key file on the operator's machine; ~/ is whoever runs it") }),
+  z.object({ kind: z.literal("agent") }).describe("the ssh-agent that SSH_AUTH_SOCK names"),
 ]);
 export type CredentialReference = z.infer<typeof credentialReference>;
+
+/** A host that is passed through on the way to a machine; its key is pinned like any other. */
+export const jumpHost = z.object({
+  host: z.string(),
+  port: z.number().int().min(1).max(65535),
+  user: z.string(),
+  hostKey: z.string().describe("the pinned SSH host key's fingerprint, SHA256:…"),
+  credential: credentialReference,
+});
+export type JumpHost = z.infer<typeof jumpHost>;
 
 export const machine = z.object({
   name: z.string().describe("unique in the environment, e.g. m1; its node has the same name"),
@@ -18,6 +29,7 @@ export const machine = z.object({
   user: z.string(),
   hostKey: z.string().optional().describe("the pinned SSH host key's fingerprint, SHA256:…"),
   credential: credentialReference,
+  jump: jumpHost.optional().describe("the host through which it is reached"),
   labels: z.record(z.string(), z.string()).default({}).describe("the user's own keys"),
   attributes: z.record(z.string(), z.string()).default({}).describe("facts the provider knows: cloud, region, zone, site, market …"),
   capacity: resources.optional().describe("declared capacity; without it the agent measures its host"),

@@ -15,6 +15,7 @@ export const nodeFacts = z.object({
   cpuCount: z.number().int().positive(),
   memoryMiB: z.number().int().positive(),
   diskFreeMiB: z.number().int().nonnegative(),
+  executor: z.enum(["process", "systemd"]).optional().describe("how the agent runs tasks; agents before 0.2 do not say"),
   enforced: z
     .array(z.enum(["cpu", "memory", "disk"]))
     .max(3)

@@ -8,7 +8,9 @@ import { bulkConnection } from "./bulk.ts";
 import { connectControl } from "./control.ts";
 import type { Executor } from "./executor/executor.ts";
 import { processExecutor } from "./executor/process.ts";
+import { systemdExecutor } from "./executor/systemd.ts";
 import { bootIdFact } from "./fingerprint/boot-id.ts";
+import { enforcedFact } from "./fingerprint/enforced.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { readIdentity } from "./identity.ts";
 import { keepRenewed } from "./keep-renewed.ts";
@@ -35,7 +37,7 @@ const lastReportsMs = 2000;
 
 /** Resolves with the exit code: 0 after `leave`, 143 after the signal. Throws `not-joined`. */
 export async function runAgent(options: AgentOptions): Promise<number> {
-  const { config, bundle, taskSupervisor, renewCommand, signal, log = createLog(`node/${config.node}`) } = options;
+  const { config, bundle, renewCommand, signal, log = createLog(`node/${config.node}`) } = options;
   if (readIdentity(config.stateDir) === undefined) {
     throw new SpillwayError("this node has no certificate yet", { code: "not-joined", where: config.node, hint: "run `join` first" });
   }
@@ -46,7 +48,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     end.resolve(endedBySignalExitCode);
   });
 
-  const executor = processExecutor({ stateDir: config.stateDir, node: config.node, taskSupervisor, bootId: bootIdFact(), log });
+  const executor = executorOf(options, log);
   await executor.readopt();
   log.info(`agent ${productVersion}, process ${process.pid}: ${executor.list().length} tasks taken over`);
 
@@ -57,7 +59,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   const stopRenewing = keepRenewed({ stateDir: config.stateDir, command: renewCommand, log });
 
   async function hello(): Promise<() => AgentMessage> {
-    const host = await fingerprint(config.stateDir);
+    const host = await fingerprint(config);
     return () => ({ type: "hello", wire: wireVersion, agentVersion: productVersion, bundle, ...host, tasks: executor.list() });
   }
 
@@ -80,6 +82,12 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   bulk.close();
   executor.close();
   return exitCode;
+}
+
+function executorOf({ config: { executor, stateDir, node }, taskSupervisor }: AgentOptions, log: Log): Executor {
+  const host = { stateDir, node, bootId: bootIdFact(), log };
+  if (executor === "process") return processExecutor({ ...host, taskSupervisor });
+  return systemdExecutor({ ...host, memoryIsEnforced: enforcedFact(executor).includes("memory") });
 }
 
 /** Resolves when no task runs, and its end is recorded or the master takes too long. */

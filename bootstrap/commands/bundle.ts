@@ -22,7 +22,8 @@ set -e
 umask 022
 dir=$1 want=$2 node=$3; shift 3
 part="$dir.part"
-rm -rf "$part" "$part.tar.gz"
+# Also what a broken upload of another bundle left.
+rm -rf "$(dirname "$dir")"/*.part "$(dirname "$dir")"/*.part.tar.gz
 mkdir -p "$part"
 trap 'rm -rf "$part" "$part.tar.gz"' EXIT
 cat > "$part.tar.gz"

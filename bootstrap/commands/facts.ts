@@ -1,19 +1,51 @@
 /** Reading a machine's facts: one command, one line `key=value` each. */
-import type { AgentRole, InstallLayout } from "../../agent/contract/install-layout.ts";
+import { type AgentRole, type InstallLayout, installLayout } from "../../agent/contract/install-layout.ts";
 import { script } from "./shell.ts";
 
-/** What the machine is. SPILLWAY_ROOT is set on machines whose file system is a directory. */
+/** What the machine is. SPILLWAY_ROOT is set on machines whose file system is a directory. Changes nothing. */
 export function readMachineFacts(): string[] {
-  return script(`
+  return script(
+    `
+printf 'time=%s\\n' "$(date +%s.%N)"
 printf 'root=%s\\n' "\${SPILLWAY_ROOT:-}"
 printf 'os=%s\\n' "$(uname -s)"
 printf 'arch=%s\\n' "$(uname -m)"
-if ls /lib/ld-musl-* >/dev/null 2>&1; then echo libc=musl; else echo libc=glibc; fi
-printf 'uid=%s\\n' "$(id -u)"
-d="\${SPILLWAY_ROOT:-/}"
+printf 'osName=%s\\n' "$(. /etc/os-release 2>/dev/null && printf '%s' "$PRETTY_NAME")"
+if libc=$(getconf GNU_LIBC_VERSION 2>/dev/null); then printf 'libc=%s\\n' "$libc"
+elif ls /lib/ld-musl-* >/dev/null 2>&1; then echo libc=musl; fi
+as=
+if [ "$(id -u)" = 0 ]; then echo rights=root
+elif ! command -v sudo >/dev/null 2>&1; then echo rights=no-sudo
+elif sudo -n true >/dev/null 2>&1; then as='sudo -n'; echo rights=sudo
+else echo rights=none; fi
+if [ -d /run/systemd/system ]; then printf 'systemd=%s\\n' "$(systemctl --version 2>/dev/null | awk 'NR==1 {print $2}')"; fi
+d="\${SPILLWAY_ROOT:-}/opt"
+while [ ! -d "$d" ]; do d=$(dirname "$d"); done
 printf 'diskFreeKiB=%s\\n' "$(df -Pk "$d" | awk 'NR==2 {print $4}')"
+printf 'memoryKiB=%s\\n' "$(awk '/^MemTotal:/ {print $2}' /proc/meminfo 2>/dev/null)"
 for tool in tar gzip cmp awk; do command -v $tool >/dev/null 2>&1 || printf 'missing=%s\\n' "$tool"; done
-if command -v sha256sum >/dev/null 2>&1; then echo sha256=sha256sum; elif command -v shasum >/dev/null 2>&1; then echo 'sha256=shasum -a 256'; fi`);
+if command -v sha256sum >/dev/null 2>&1; then echo sha256=sha256sum; elif command -v shasum >/dev/null 2>&1; then echo 'sha256=shasum -a 256'; fi
+printf 'identity=%s\\n' "$($as cat "\${SPILLWAY_ROOT:-}$1" 2>/dev/null | tr -d '\\n')"`,
+    installLayout("").identityFile,
+  );
+}
+
+/** Whether the machine can dial there: prints `reached`, `no-way=<the system's words>` or `not-tried`. Takes up to 5 s. */
+export function readReach(host: string, port: number): string[] {
+  return script(
+    `
+if ! command -v timeout >/dev/null 2>&1; then echo not-tried; exit 0
+elif command -v bash >/dev/null 2>&1; then words=$(timeout 5 bash -c ': </dev/tcp/"$1"/"$2"' bash "$1" "$2" 2>&1); code=$?
+elif command -v nc >/dev/null 2>&1; then words=$(timeout 5 nc -z "$1" "$2" 2>&1); code=$?
+else echo not-tried; exit 0; fi
+case "$code $words" in
+  0*|*refused*) echo reached ;;
+  124*|143*) echo 'no-way=no answer within 5 s' ;;
+  *) printf 'no-way=%s\\n' "$(printf '%s' "$words" | head -n 1 | sed 's/.*: //')" ;;
+esac`,
+    host,
+    String(port),
+  );
 }
 
 /** What is installed of a role: `bundle=yes` when that digest is there, `node=` what its Node links to, `current=` the bundle in use. */

@@ -3,6 +3,7 @@
 import { parseFacts, readInstallation } from "../commands/facts.ts";
 import { fileHolds, pointLink, writeFile } from "../commands/files.ts";
 import { filledIn, type Phase } from "../context.ts";
+import { supervisionOf } from "../supervision.ts";
 
 export const install: Phase = {
   title: "install",
@@ -11,7 +12,8 @@ export const install: Phase = {
     const remote = filledIn(context.remote, "remote");
     const layout = filledIn(context.layout, "layout");
     const bundle = filledIn(context.bundle, "bundle");
-    for (const file of request.files(layout)) {
+    const facts = filledIn(context.facts, "facts");
+    for (const file of [...request.files(layout, facts), ...supervisionOf(facts).files(layout, request.role)]) {
       const same = await remote.read(fileHolds(file.path), { stdin: file.content });
       if (same.code === 0) continue;
       const name = file.path.slice(file.path.lastIndexOf("/") + 1);

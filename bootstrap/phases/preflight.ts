@@ -1,51 +1,48 @@
 /** Refuses, before anything is changed, a machine that can't carry the role; names everything that is wrong at once. */
 import { SpillwayError } from "../../agent/contract/errors.ts";
+import { readReach } from "../commands/facts.ts";
 import { readPortInUse } from "../commands/ports.ts";
-import { readSupervised } from "../commands/role.ts";
-import { type BootstrapRequest, filledIn, type MachineFacts, type Phase, whereOf } from "../context.ts";
-
-/** The unpacked Node binary and bundle twice over (old and new side by side), with room for logs. */
-const neededDiskMiB = { uploaded: 600, linked: 64 };
+import { type BootstrapContext, filledIn, type Phase, whereOf } from "../context.ts";
+import { type Expectations, type Finding, findingsOf } from "../findings.ts";
+import { supervisionOf } from "../supervision.ts";
 
 export const preflight: Phase = {
   title: "preflight",
   async run(context) {
-    const facts = filledIn(context.facts, "facts");
-    const remote = filledIn(context.remote, "remote");
-    const layout = filledIn(context.layout, "layout");
-    const { request } = context;
-    const problems = machineProblems(facts, request);
-    if (request.listenPort !== undefined) {
-      const running = (await remote.read(readSupervised(layout, request.role))).stdout.includes("supervised");
-      if (!running && (await remote.read(readPortInUse(request.listenPort))).stdout.includes("in-use")) {
-        problems.push(`port ${request.listenPort} is in use by another program`);
-      }
-    }
+    const problems = (await lookAround(context)).filter(({ ok }) => !ok);
     if (problems.length === 0) return;
-    throw new SpillwayError(`it can't take the ${request.role}: ${problems.join("; ")}`, {
-      code: problems.some((problem) => problem.startsWith("port")) ? "port-in-use" : "preflight-failed",
-      where: whereOf(request.machine),
-      hint: problems.some((problem) => problem.startsWith("port"))
-        ? `Nothing was changed on it. Stop that program (ss -ltnp 'sport = :${request.listenPort}' names it) and run it again.`
-        : "Nothing was changed on it. Mend that and run it again.",
+    throw new SpillwayError(`it can't take the ${context.request.role}: ${problems.map(({ found }) => found).join("; ")}`, {
+      code: problems.some(({ name }) => name === "port") ? "port-in-use" : "preflight-failed",
+      where: whereOf(context.request.machine),
+      hint: [...problems.flatMap(({ hint }) => hint ?? []), "Nothing was changed on it; run it again when that is mended."].join("\n  "),
     });
   },
 };
 
-/** What stands against this machine, each as a clause for a person; pure. */
-export function machineProblems(facts: MachineFacts, request: Pick<BootstrapRequest, "machine">): string[] {
-  const linked = request.machine.nodeBinary !== undefined;
-  const problems: string[] = [];
-  if (linked) {
-    if (facts.os !== "linux" && facts.os !== "darwin") problems.push(`its system is ${facts.os}; linux and darwin can take it`);
-  } else {
-    if (facts.os !== "linux") problems.push(`its system is ${facts.os}; the bundle is for linux`);
-    if (facts.arch !== "x64") problems.push(`its processor is ${facts.arch}; the bundle of this version is for x64`);
-    if (facts.libc === "musl") problems.push("its C library is musl; the bundle's Node needs glibc");
-  }
-  const needed = linked ? neededDiskMiB.linked : neededDiskMiB.uploaded;
-  if (facts.diskFreeMiB < needed) problems.push(`${facts.diskFreeMiB} MiB free on its disk, ${needed} MiB needed`);
-  if (facts.missingTools.length > 0) problems.push(`it lacks ${facts.missingTools.join(", ")}`);
-  if (facts.sha256.length === 0) problems.push("it has neither sha256sum nor shasum");
-  return problems;
+/** Everything that is to be known before the machine is changed; the facts must be there. */
+export async function lookAround(context: BootstrapContext): Promise<Finding[]> {
+  const facts = filledIn(context.facts, "facts");
+  const { machine, environmentId } = context.request;
+  const [port, dials] = await Promise.all([portWanted(context), masterDialled(context)]);
+  return findingsOf(facts, { user: machine.user, linked: machine.nodeBinary !== undefined, environmentId, port, dials });
+}
+
+async function portWanted(context: BootstrapContext): Promise<Expectations["port"]> {
+  const { listenPort, role } = context.request;
+  if (listenPort === undefined) return undefined;
+  const remote = filledIn(context.remote, "remote");
+  const layout = filledIn(context.layout, "layout");
+  const supervision = supervisionOf(filledIn(context.facts, "facts"));
+  const running = (await remote.read(supervision.readSupervised(layout, role))).stdout.includes("supervised");
+  const inUse = !running && (await remote.read(readPortInUse(listenPort))).stdout.includes("in-use");
+  return { number: listenPort, inUse };
+}
+
+async function masterDialled(context: BootstrapContext): Promise<Expectations["dials"]> {
+  const { dials } = context.request;
+  if (dials === undefined) return undefined;
+  const { hostname, port } = new URL(dials);
+  const host = hostname.replace(/^\[|\]$/g, "");
+  const answer = (await filledIn(context.remote, "remote").read(readReach(host, Number(port === "" ? 443 : port)))).stdout.trim();
+  return { to: dials, problem: answer.startsWith("no-way=") ? answer.slice("no-way=".length) : undefined };
 }

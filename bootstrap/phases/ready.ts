@@ -1,7 +1,7 @@
 /** Waits until the role answers as it should; when it does not, its own last words are in the error. */
 import { describeError, SpillwayError } from "../../agent/contract/errors.ts";
-import { readRoleLog } from "../commands/role.ts";
 import { filledIn, type Phase, whereOf } from "../context.ts";
+import { supervisionOf } from "../supervision.ts";
 
 export const ready: Phase = {
   title: "ready",
@@ -13,12 +13,13 @@ export const ready: Phase = {
     } catch (cause) {
       const remote = filledIn(context.remote, "remote");
       const layout = filledIn(context.layout, "layout");
+      const { readRoleLog, logPlace } = supervisionOf(filledIn(context.facts, "facts"));
       const log = (await remote.read(readRoleLog(layout, request.role))).stdout.trim();
       throw new SpillwayError(`the ${request.role} did not become ready: ${describeError(cause)}`, {
         code: "not-ready",
         where: whereOf(request.machine),
         cause,
-        hint: `Its last log lines (${layout.logFile(request.role)}):\n    ${log === "" ? "(none)" : log.split("\n").join("\n    ")}`,
+        hint: `Its last log lines (${logPlace(layout, request.role)}):\n    ${log === "" ? "(none)" : log.split("\n").join("\n    ")}`,
       });
     }
   },

@@ -1,6 +1,6 @@
 /** Starts the role under its supervisor, or starts it anew when what it runs by has changed. */
-import { readSupervised, startRole, stopRole } from "../commands/role.ts";
 import { filledIn, type Phase } from "../context.ts";
+import { supervisionOf } from "../supervision.ts";
 
 export const start: Phase = {
   title: "start",
@@ -8,6 +8,7 @@ export const start: Phase = {
     const { role } = context.request;
     const remote = filledIn(context.remote, "remote");
     const layout = filledIn(context.layout, "layout");
+    const { readSupervised, startRole, stopRole } = supervisionOf(filledIn(context.facts, "facts"));
     const running = (await remote.read(readSupervised(layout, role))).stdout.includes("supervised");
     if (running && !context.restartNeeded) return;
     if (running) await remote.change("remote.stop", `stop the ${role} to start it anew`, stopRole(layout, role));

@@ -1,6 +1,6 @@
 /** Ends what the agent's tasks left running: normally nothing, since a node that leaves the pool stops its tasks first. */
-import { readRunningTasks, stopTasks as stopTasksCommand } from "../commands/role.ts";
 import { filledIn, type Phase } from "../context.ts";
+import { supervisionOf } from "../supervision.ts";
 
 export const stopTasks: Phase = {
   title: "stop tasks",
@@ -8,8 +8,9 @@ export const stopTasks: Phase = {
   async run(context) {
     const remote = filledIn(context.remote, "remote");
     const layout = filledIn(context.layout, "layout");
-    const running = (await remote.read(readRunningTasks(layout))).stdout.trim();
+    const supervision = supervisionOf(filledIn(context.facts, "facts"));
+    const running = (await remote.read(supervision.readRunningTasks(layout))).stdout.trim();
     if (running === "") return;
-    await remote.change("remote.stop", `stop ${running.split("\n").length} running tasks`, stopTasksCommand(layout));
+    await remote.change("remote.stop", `stop ${running.split("\n").length} running tasks`, supervision.stopTasks(layout));
   },
 };

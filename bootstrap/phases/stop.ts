@@ -1,6 +1,7 @@
 /** Stops the role and its supervisor. */
-import { readInstalled, stopRole } from "../commands/role.ts";
+import { readInstalled } from "../commands/role.ts";
 import { filledIn, type Phase } from "../context.ts";
+import { supervisionOf } from "../supervision.ts";
 
 export const stop: Phase = {
   title: "stop",
@@ -9,6 +10,6 @@ export const stop: Phase = {
     const remote = filledIn(context.remote, "remote");
     const layout = filledIn(context.layout, "layout");
     if (!(await remote.read(readInstalled(layout, role))).stdout.includes("installed")) return;
-    await remote.change("remote.stop", `stop the ${role}`, stopRole(layout, role));
+    await remote.change("remote.stop", `stop the ${role}`, supervisionOf(filledIn(context.facts, "facts")).stopRole(layout, role));
   },
 };

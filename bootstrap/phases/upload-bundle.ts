@@ -1,5 +1,6 @@
 /** Brings the bundle to the machine as one stream, unless that digest is there. */
 import { createReadStream } from "node:fs";
+import { bundlePlatformOf } from "../bundle-platform-of.ts";
 import { unpackBundle } from "../commands/bundle.ts";
 import { parseFacts, readInstallation } from "../commands/facts.ts";
 import { pointLink } from "../commands/files.ts";
@@ -15,7 +16,7 @@ export const uploadBundle: Phase = {
     const layout = filledIn(context.layout, "layout");
     const facts = filledIn(context.facts, "facts");
     const { nodeBinary } = request.machine;
-    const bundle = await request.bundle(nodeBinary === undefined ? "linux-x64" : "host");
+    const bundle = await request.bundle(bundlePlatformOf(request.machine, facts.arch));
     context.bundle = bundle;
     const installed = parseFacts((await remote.read(readInstallation(layout, request.role, bundle.digest))).stdout);
     if (installed.has("bundle")) {

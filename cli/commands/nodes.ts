@@ -5,9 +5,17 @@ import { formatCpu, formatMemory } from "../../agent/contract/quantities.ts";
 import { wantsJson, withEnvironment, withExamples } from "../command-options.ts";
 import { openEnvironment } from "../environment-context.ts";
 import { paintState, plain, print, printJson, shortSpan, table } from "../output.ts";
+import { registerNodesShell } from "./nodes-shell.ts";
+import { registerNodesTrust } from "./nodes-trust.ts";
 
 export function registerNodes(program: Command): void {
   const nodes = program.command("nodes").description("The nodes of the pool.");
+  registerList(nodes);
+  registerNodesShell(nodes);
+  registerNodesTrust(nodes);
+}
+
+function registerList(nodes: Command): void {
   const list = nodes
     .command("list")
     .description("Every node: its state and why, and what its tasks use.")

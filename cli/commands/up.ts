@@ -47,12 +47,13 @@ async function agreed(instead: string, planned: readonly PlannedChange[]): Promi
   return false;
 }
 
-function printResult(environment: string, { changes, masterUrl, pool }: UpResult, ms: number): void {
+function printResult(environment: string, { changes, masterUrl, pool, leftOut }: UpResult, ms: number): void {
   const what = changes === 0 ? "Nothing changed." : "";
-  const size = `${pool.nodes} nodes · ${formatCpu(pool.cpuMillicores)} cpu · ${formatMemory(pool.memoryMiB)} · $0.00/hour`;
+  const size = `${pool.nodes} nodes · ${formatCpu(pool.cpuMillicores)} cpu · ${formatMemory(pool.memoryMiB)} · $${pool.hourly.toFixed(2)}/hour`;
   print();
   if (what !== "") print(what);
   print(`One pool: ${size}     ${formatDuration(ms)}`);
+  for (const problem of leftOut) print(`  left out    ${problem.replaceAll("\n", "\n              ")}`);
   print(`  master      ${masterUrl}   (access: ./spillway login --env ${environment})`);
   print("  try         ./spillway run --cpu 1 -- echo hello");
   print("              ./spillway pool --watch");

@@ -125,8 +125,9 @@ export async function deleteAllLocalMachines(environmentId: string, where: strin
 }
 
 /** The machine's directory is where its credential lies; no other place records it. */
-function directoryOf(machine: Machine): string {
-  return dirname(machine.credential.path);
+function directoryOf({ name, credential }: Machine): string {
+  if (credential.kind === "file") return dirname(credential.path);
+  throw new Error(`bug: the local machine ${name} has no key file`);
 }
 
 function machineOf(spec: LocalMachineSpec, record: LocalMachineRecord): Machine {

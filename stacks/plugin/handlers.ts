@@ -4,6 +4,8 @@ import { localMachine } from "./resources/local-machine.ts";
 import { master } from "./resources/master.ts";
 import { node } from "./resources/node.ts";
 import { poolGuard } from "./resources/pool-guard.ts";
+import { preflight } from "./resources/preflight.ts";
+import { sshMachine } from "./resources/ssh-machine.ts";
 import type { AnyHandler } from "./rpc.ts";
 
 export const handlers: Readonly<Record<string, AnyHandler>> = {
@@ -12,4 +14,6 @@ export const handlers: Readonly<Record<string, AnyHandler>> = {
   "spillway:index:Master": master,
   "spillway:index:Node": node,
   "spillway:index:PoolGuard": poolGuard,
+  "spillway:index:Preflight": preflight,
+  "spillway:index:SshMachine": sshMachine,
 };

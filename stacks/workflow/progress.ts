@@ -40,6 +40,8 @@ const operations: Record<string, string> = {
 const typeNames: Record<string, string> = {
   Authority: "authority",
   LocalMachine: "machine",
+  SshMachine: "host",
+  Preflight: "preflight",
   Master: "master",
   Node: "node",
   PoolGuard: "pool guard",
@@ -91,7 +93,7 @@ export function rowName(urn: string): string {
   const [, , type = "", name = ""] = urn.split("::");
   const kind = type.split(":").at(-1) ?? "";
   const word = typeNames[kind] ?? kind;
-  if (kind === "LocalMachine") return `${word} ${name}`;
+  if (kind === "LocalMachine" || kind === "SshMachine") return `${word} ${name}`;
   return kind === "Node" ? `${word} ${name.replace(/^node-/, "")}` : word;
 }
 

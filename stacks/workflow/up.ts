@@ -1,6 +1,7 @@
 /** Brings an environment up, or previews it: the settings are checked first, then the engine runs the program. */
 import { mkdirSync } from "node:fs";
 import { SpillwayError } from "../../agent/contract/errors.ts";
+import type { PoolSummary } from "../environment.ts";
 import { environmentProgram } from "../program.ts";
 import { readSettings } from "../settings-file.ts";
 import { stateLayout } from "../state-layout.ts";
@@ -15,7 +16,9 @@ const program = async () => ({ ...environmentProgram() });
 export interface UpResult {
   readonly changes: number;
   readonly masterUrl: string;
-  readonly pool: { readonly nodes: number; readonly cpuMillicores: number; readonly memoryMiB: number };
+  readonly pool: PoolSummary;
+  /** Machines that can't be used and are no failure, each with the reason. */
+  readonly leftOut: readonly string[];
 }
 
 /** Throws a SpillwayError that holds what the resources said; what was made is kept, and the next `up` goes on from it. */
@@ -32,7 +35,8 @@ export async function up(environment: string, options: ProgressOptions & { onSta
     return {
       changes: progress.changes(),
       masterUrl: String(outputs.masterUrl?.value),
-      pool: outputs.pool?.value as UpResult["pool"],
+      pool: outputs.pool?.value as PoolSummary,
+      leftOut: (outputs.leftOut?.value ?? []) as string[],
     };
   } catch (error) {
     throw engineFailure(error, progress.errors, `./spillway up ${environment}`);

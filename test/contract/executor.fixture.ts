@@ -11,8 +11,8 @@ import { until } from "../../agent/node/testing/until.ts";
 export interface ExecutorUnderTest {
   /** A new executor object over this state directory, as a restarted agent makes one; its node is called `n1`. */
   make(stateDir: string, options?: { bootId?: string }): Executor;
-  /** Ends what watches over an attempt on the host's side, with SIGKILL. */
-  killSupervisor(stateDir: string, taskId: string): void;
+  /** Ends what watches over an attempt on the host's side, with SIGKILL, so that its processes are gone and left no result. */
+  loseProcesses(stateDir: string, taskId: string): void;
 }
 
 /** To be called within a `describe`; what a test leaves running is stopped after it. */
@@ -71,6 +71,9 @@ export function executorFixture(underTest: ExecutorUnderTest) {
     return file !== undefined && existsSync(file) ? readFileSync(file, "utf8") : "";
   }
 
+  /** The only place that both a task and its test can write to. */
+  const workOf = ({ taskId }: TaskSpec) => join(stateDir, "tasks", taskId, "work");
+
   /** Runs until its script has printed that it is ready, so that its traps are set and its children there. */
   async function startReady(executor: Executor, spec: TaskSpec): Promise<string[]> {
     await executor.start(spec);
@@ -78,7 +81,7 @@ export function executorFixture(underTest: ExecutorUnderTest) {
     return outputOf(executor, spec).trim().split(/\s+/);
   }
 
-  return { stateDir: () => stateDir, anExecutor, drop, aTask, shell, reportOf, ended, outputOf, startReady };
+  return { stateDir: () => stateDir, anExecutor, drop, aTask, shell, reportOf, ended, outputOf, workOf, startReady };
 }
 
 /** A zombie that its parent has not collected yet is dead. */

@@ -7,7 +7,7 @@ import { type ExecutorUnderTest, executorFixture, isAlive } from "./executor.fix
 
 export function survivingTasksContract(name: string, underTest: ExecutorUnderTest): void {
   describe(`executor ${name}`, () => {
-    const { stateDir, anExecutor, drop, shell, reportOf, ended, outputOf, startReady } = executorFixture(underTest);
+    const { stateDir, anExecutor, drop, shell, reportOf, ended, outputOf, workOf, startReady } = executorFixture(underTest);
 
     describe("once and only once", () => {
       test("a second start of the same attempt only reports", async () => {
@@ -68,23 +68,21 @@ export function survivingTasksContract(name: string, underTest: ExecutorUnderTes
     describe("taking over", () => {
       test("a restarted agent finds a running task and tells its end", async () => {
         const { executor } = await anExecutor();
-        const go = join(stateDir(), "go");
-        const task = shell(`echo ready; until [ -e ${go} ]; do sleep 0.02; done; exit 5`);
+        const task = shell("echo ready; until [ -e go ]; do sleep 0.02; done; exit 5");
         await startReady(executor, task);
         drop(executor);
         const restarted = await anExecutor();
         expect(reportOf(restarted.executor, task.taskId)).toMatchObject({ state: "running" });
-        writeFileSync(go, "");
+        writeFileSync(join(workOf(task), "go"), "");
         expect(await ended(restarted.executor, task)).toMatchObject({ state: "failed", exitCode: 5 });
       });
 
       test("a result that came while nobody watched is told by the next agent", async () => {
         const { executor } = await anExecutor();
-        const done = join(stateDir(), "done");
-        const task = shell(`echo ready; sleep 0.1; echo done >${done}; exit 4`);
+        const task = shell("echo ready; sleep 0.1; echo done >done; exit 4");
         await startReady(executor, task);
         drop(executor);
-        await until("the command has ended", () => existsSync(done));
+        await until("the command has ended", () => existsSync(join(workOf(task), "done")));
         const restarted = await anExecutor();
         expect(await ended(restarted.executor, task)).toMatchObject({ state: "failed", exitCode: 4, reason: "exited with 4" });
       });
@@ -123,7 +121,7 @@ export function survivingTasksContract(name: string, underTest: ExecutorUnderTes
         const { executor } = await anExecutor();
         const task = shell("sleep 300 & echo $! $$ ready; wait");
         const pids = (await startReady(executor, task)).filter((word) => word !== "ready").map(Number);
-        underTest.killSupervisor(stateDir(), task.taskId);
+        underTest.loseProcesses(stateDir(), task.taskId);
         expect(await ended(executor, task)).toMatchObject({ state: "lost", reason: "its processes vanished" });
         await until("every process of the task is gone", () => pids.every((pid) => !isAlive(pid)));
       });
@@ -133,7 +131,7 @@ export function survivingTasksContract(name: string, underTest: ExecutorUnderTes
         const task = shell("echo ready; sleep 300");
         await startReady(executor, task);
         drop(executor);
-        underTest.killSupervisor(stateDir(), task.taskId);
+        underTest.loseProcesses(stateDir(), task.taskId);
         const restarted = await anExecutor();
         const report = await ended(restarted.executor, task);
         expect(report).toMatchObject({ state: "lost", reason: "its processes vanished" });
@@ -147,7 +145,7 @@ export function survivingTasksContract(name: string, underTest: ExecutorUnderTes
         const task = shell("echo ready; sleep 300");
         await startReady(executor, task);
         drop(executor);
-        underTest.killSupervisor(stateDir(), task.taskId);
+        underTest.loseProcesses(stateDir(), task.taskId);
         const restarted = await anExecutor({ bootId: "after" });
         expect(await ended(restarted.executor, task)).toMatchObject({ state: "lost", reason: "the host was rebooted" });
       });

@@ -1,4 +1,4 @@
-/** The executors there are, each held to the contract. */
+/** The process executor, held to the contract; systemd's is held to it on a host that systemd runs, in test/lab. */
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { processExecutor } from "../../agent/node/executor/process.ts";
@@ -12,7 +12,7 @@ const taskSupervisor = resolve(import.meta.dirname, "../../agent/bundle/task-sup
 const processes: ExecutorUnderTest = {
   make: (stateDir, { bootId = "boot" } = {}) =>
     processExecutor({ stateDir, node: "n1", taskSupervisor, bootId, log: createLog("node/n1", () => undefined), pollMs: 100 }),
-  killSupervisor: (stateDir, taskId) => {
+  loseProcesses: (stateDir, taskId) => {
     process.kill(Number(readFileSync(join(stateDir, "tasks", taskId, "started", "pid"), "utf8")), "SIGKILL");
   },
 };

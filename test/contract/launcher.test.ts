@@ -179,13 +179,36 @@ describe("Node", () => {
 });
 
 describe("Pulumi", () => {
-  test.each([["pool"], ["run", "--", "up"], ["up", "--help"], ["--output", "json", "pool"]])(
+  test.each([["pool"], ["run", "--", "up"], ["up", "--help"], ["--output", "json", "pool"], ["nodes", "list"], ["doctor"]])(
     "is not looked for by: %s %s %s",
     async (...words) => {
       expect(await bench.launch(...words)).toMatchObject({ code: 0 });
       expect(bench.calls()).toEqual(["npm ci"]);
     },
   );
+
+  test.each([["up"], ["nodes", "shell", "m-1", "--", "true"], ["--env", "local", "nodes", "trust", "m-1"], ["doctor", "m-1"]])(
+    "is needed by: %s %s %s",
+    async (...words) => {
+      const { code, stderr } = await bench.launch(...words);
+      expect(code).toBe(1);
+      expect(stderr).toContain("the Pulumi CLI is needed");
+    },
+  );
+
+  test("the doctor sees the one in the cache, and fetches none", async () => {
+    bench.program("node", "case $1 in --version) echo v24.21.0 ;; *) echo $PATH ;; esac");
+    bench.write("cache/pulumi/3.250.0/bin/pulumi", "");
+    bench.write("cache/pulumi/3.250.0/bin/pulumi-language-nodejs", "");
+    const { stdout } = await bench.launch("doctor");
+    expect(stdout).toContain(`${bench.cache}/pulumi/3.250.0/bin:`);
+  });
+
+  test("one that we built ourselves, on PATH, tells its version without a v", async () => {
+    pulumiOnPath("3.250.0");
+    expect((await bench.launch("up")).stderr).not.toContain("another is used");
+    expect(bench.calls()).toEqual(["npm ci", "pulumi version"]);
+  });
 
   test("a new enough one on PATH is asked once, and used", async () => {
     pulumiOnPath("v3.250.0");

@@ -7,6 +7,8 @@ import { processAlive } from "../support/process-alive.ts";
 
 export interface ProviderUnderTest {
   readonly provider: Provider;
+  /** A key that its machines do not let in. */
+  readonly strangeKey: (than: Machine) => Promise<Machine["credential"]>;
   /** Makes a machine of this name for this environment, or finishes one that is half made. */
   readonly make: (name: string, environmentId: string) => Promise<Machine>;
   /** Takes its power away from outside, without a word to the provider. */
@@ -17,6 +19,7 @@ export interface ProviderUnderTest {
   readonly cleanUp: () => Promise<void>;
 }
 
+/** What holds for machines of every provider. */
 export function providerContract(name: string, begin: () => Promise<ProviderUnderTest>): void {
   describe(`the provider ${name}`, () => {
     let under: ProviderUnderTest;
@@ -39,10 +42,10 @@ export function providerContract(name: string, begin: () => Promise<ProviderUnde
     });
 
     it("refuses to be reached by another key, and a changed host key is refused by us", async () => {
-      const { make } = await started();
+      const { make, strangeKey } = await started();
       const one = await make("one", "env-a");
       const two = await make("two", "env-a");
-      await expect(connectSession({ ...one, credential: two.credential })).rejects.toMatchObject({ code: "ssh-auth-failed" });
+      await expect(connectSession({ ...one, credential: await strangeKey(one) })).rejects.toMatchObject({ code: "ssh-auth-failed" });
       await expect(connectSession({ ...one, hostKey: two.hostKey })).rejects.toMatchObject({ code: "host-key-mismatch" });
     });
 
@@ -50,6 +53,20 @@ export function providerContract(name: string, begin: () => Promise<ProviderUnde
       const { make } = await started();
       const first = await make("one", "env-a");
       expect(await make("one", "env-a")).toEqual(first);
+    });
+  });
+}
+
+/** What holds where machines are made, switched on and deleted by us. */
+export function madeMachinesContract(name: string, begin: () => Promise<ProviderUnderTest>): void {
+  describe(`the provider ${name}, which makes its machines`, () => {
+    let under: ProviderUnderTest;
+    const started = async () => {
+      under = await begin();
+      return under;
+    };
+    afterEach(async () => {
+      await under.cleanUp();
     });
 
     it("lists machines by their environment's tag and no others", async () => {
@@ -95,6 +112,41 @@ export function providerContract(name: string, begin: () => Promise<ProviderUnde
       await expect(provider.start(old)).rejects.toMatchObject({ code: "machine-gone" });
       await provider.delete(old);
       expect(await provider.status(fresh)).toBe("running");
+    });
+  });
+}
+
+/** What holds for machines that their owner keeps: nothing is made, switched on or deleted. */
+export function ownedMachinesContract(
+  name: string,
+  begin: () => Promise<ProviderUnderTest & { givePower(machine: Machine): Promise<void> }>,
+): void {
+  describe(`the provider ${name}, whose machines are its owner's`, () => {
+    let cleanUp: (() => Promise<void>) | undefined;
+    afterEach(async () => {
+      await cleanUp?.();
+    });
+
+    it("tells a machine that does not answer as silent, since only its owner knows, and can't switch it on", async () => {
+      const under = await begin();
+      cleanUp = under.cleanUp;
+      const machine = await under.make("one", "env-a");
+      await under.cutPower(machine);
+      expect(await under.provider.status(machine)).toBe("silent");
+      await expect(under.provider.start(machine)).rejects.toMatchObject({ code: "machine-silent" });
+      await under.givePower(machine);
+      expect(await under.provider.status(machine)).toBe("running");
+      await under.provider.start(machine);
+    });
+
+    it("leaves a machine as it is when it is deleted, and lists none as made for an environment", async () => {
+      const under = await begin();
+      cleanUp = under.cleanUp;
+      const machine = await under.make("one", "env-a");
+      expect(await under.provider.list("env-a", under.where)).toEqual([]);
+      await under.provider.delete(machine);
+      expect(await under.provider.status(machine)).toBe("running");
+      await under.provider.delete(machine);
     });
   });
 }

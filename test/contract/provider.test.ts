@@ -3,9 +3,12 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createLocalMachine, deleteAllLocalMachines, localProvider } from "../../providers/local/pool.ts";
 import { waitUntil } from "../support/wait-until.ts";
-import { providerContract } from "./provider.contract.ts";
+import { madeMachinesContract, type ProviderUnderTest, providerContract } from "./provider.contract.ts";
 
-providerContract("local", async () => {
+providerContract("local", begin);
+madeMachinesContract("local", begin);
+
+async function begin(): Promise<ProviderUnderTest> {
   const where = join(mkdtempSync(join(tmpdir(), "spillway-provider-")), "machines");
   return {
     provider: localProvider,
@@ -20,8 +23,9 @@ providerContract("local", async () => {
         labels: {},
         nodeBinary: process.execPath,
       }),
+    strangeKey: async () => ({ kind: "file", path: join(where, "two", "client_key") }),
     cutPower: async (machine) => {
-      process.kill(Number(readFileSync(join(dirname(machine.credential.path), "machine.pid"), "utf8")), "SIGKILL");
+      process.kill(Number(readFileSync(join(where, machine.name, "machine.pid"), "utf8")), "SIGKILL");
       await waitUntil("the server is gone", async () => (await localProvider.status(machine)) !== "running");
     },
     cleanUp: async () => {
@@ -29,4 +33,4 @@ providerContract("local", async () => {
       rmSync(dirname(where), { recursive: true, force: true });
     },
   };
-});
+}

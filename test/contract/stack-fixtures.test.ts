@@ -24,17 +24,19 @@ function decrypted(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, decrypted(inner)]));
 }
 
+function storedBy(version: string): StoredResource[] {
+  const text = readFileSync(join(fixtures, version, "stack-export.json"), "utf8");
+  const { deployment } = JSON.parse(text) as { deployment: { resources: StoredResource[] } };
+  return deployment.resources.filter(({ type, id }) => type.startsWith("spillway:index:") && id !== undefined);
+}
+
+it("the stored stacks together hold a resource of every type", () => {
+  const types = new Set(readdirSync(fixtures).flatMap((version) => storedBy(version).map(({ type }) => type)));
+  expect([...types].sort()).toEqual(Object.keys(handlers).sort());
+});
+
 describe.each(readdirSync(fixtures))("the stack of %s", (version) => {
-  const stack = JSON.parse(readFileSync(join(fixtures, version, "stack-export.json"), "utf8")) as {
-    deployment: { resources: StoredResource[] };
-  };
-  const ours = stack.deployment.resources.filter(({ type, id }) => type.startsWith("spillway:index:") && id !== undefined);
-
-  it("holds a resource of every type", () => {
-    expect([...new Set(ours.map(({ type }) => type))].sort()).toEqual(Object.keys(handlers).sort());
-  });
-
-  it.each(ours.map((resource) => ({ ...resource, name: resource.urn.split("::").at(-1) })))(
+  it.each(storedBy(version).map((resource) => ({ ...resource, name: resource.urn.split("::").at(-1) })))(
     "$name would not be replaced",
     async ({ urn, id, inputs, outputs }) => {
       const diff = await provider.diff?.(id ?? "", urn, decrypted(outputs), decrypted(inputs));

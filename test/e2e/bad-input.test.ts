@@ -3,8 +3,9 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { type Checkout, type CommandOutcome, makeCheckout } from "../support/checkout.ts";
+import { type Checkout, makeCheckout } from "../support/checkout.ts";
 import { processesOf } from "../support/leftovers.ts";
+import type { CommandOutcome } from "../support/outcome-of.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 let checkout: Checkout;

@@ -2,8 +2,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type Checkout, type CommandOutcome, makeCheckout, readContext } from "../support/checkout.ts";
+import { type Checkout, makeCheckout, readContext } from "../support/checkout.ts";
 import { processesOf } from "../support/leftovers.ts";
+import type { CommandOutcome } from "../support/outcome-of.ts";
 
 let checkout: Checkout;
 

@@ -4,16 +4,11 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync,
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { processesOf } from "./leftovers.ts";
-
-export interface CommandOutcome {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+import { type CommandOutcome, outcomeOf } from "./outcome-of.ts";
 
 export interface Checkout {
   readonly directory: string;
-  /** Where the environment `local` keeps its state. */
+  /** Where its environment keeps its state. */
   readonly state: string;
   /** Runs `./spillway …` and waits for it. */
   spillway(words: readonly string[], options?: CheckoutRunOptions): Promise<CommandOutcome>;
@@ -35,7 +30,7 @@ export interface CheckoutRunOptions {
 
 const repository = join(import.meta.dirname, "..", "..");
 
-export function makeCheckout(): Checkout {
+export function makeCheckout(environment = "local"): Checkout {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), "spillway-e2e-")));
   const files = execFileSync("git", ["ls-files", "-co", "--exclude-standard", "-z"], { cwd: repository, encoding: "utf8" }).split("\0");
   for (const file of files) {
@@ -56,26 +51,13 @@ export function makeCheckout(): Checkout {
       detached: true,
       stdio: ["pipe", "pipe", "pipe"],
     });
-    let stdout = "";
-    let stderr = "";
-    child.stdout.on("data", (chunk) => {
-      stdout += String(chunk);
-    });
-    child.stderr.on("data", (chunk) => {
-      stderr += String(chunk);
-    });
     child.stdin.on("error", () => undefined);
     child.stdin.end(options.input ?? "");
-    const outcome = new Promise<CommandOutcome>((resolve, reject) => {
-      child.on("error", reject);
-      // Machines that it started may hold nothing of its output, or `close` would wait for them.
-      child.on("close", (code) => resolve({ code, stdout, stderr }));
-    });
-    return { child, outcome };
+    return { child, outcome: outcomeOf(child).outcome };
   };
   return {
     directory,
-    state: join(directory, ".spillway", "local"),
+    state: join(directory, ".spillway", environment),
     spillway: (words, options = {}) => start("./spillway", words, options).outcome,
     run: (program, words, options = {}) => start(program, words, options).outcome,
     start: (words, options = {}) => start("./spillway", words, options),

@@ -14,12 +14,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-
-export interface Launch {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+import { type CommandOutcome, outcomeOf } from "./outcome-of.ts";
 
 export interface LauncherBench {
   readonly clone: string;
@@ -28,9 +23,9 @@ export interface LauncherBench {
   program(name: string, body: string): void;
   withoutProgram(name: string): void;
   write(path: string, text: string): void;
-  launch(...words: string[]): Promise<Launch>;
+  launch(...words: string[]): Promise<CommandOutcome>;
   /** Starts a launch in a process group of its own and hands over what it has said so far. */
-  start(...words: string[]): { child: ChildProcess; said: () => string; ended: Promise<Launch> };
+  start(...words: string[]): { child: ChildProcess; said: () => string; ended: Promise<CommandOutcome> };
   /** What the pretend programs wrote with `echo … >>"$CALLS"`, a line each. */
   calls(): string[];
   remove(): void;
@@ -81,22 +76,9 @@ export function launcherBench(): LauncherBench {
     start(...words) {
       const child = spawn(join(clone, "spillway"), words, { cwd: root, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
       running.add(child);
-      let stdout = "";
-      let stderr = "";
-      child.stdout.on("data", (chunk) => {
-        stdout += String(chunk);
-      });
-      child.stderr.on("data", (chunk) => {
-        stderr += String(chunk);
-      });
-      const ended = new Promise<Launch>((resolve, reject) => {
-        child.on("error", reject);
-        child.on("close", (code) => {
-          running.delete(child);
-          resolve({ code, stdout, stderr });
-        });
-      });
-      return { child, said: () => stderr, ended };
+      child.once("close", () => running.delete(child));
+      const { said, outcome } = outcomeOf(child);
+      return { child, said, ended: outcome };
     },
     calls: () => (existsSync(calls) ? readFileSync(calls, "utf8").trim().split("\n") : []),
     remove() {

@@ -10,21 +10,28 @@ go_least_minor=21      # the first that fetches the toolchain a go.mod asks for
 build_packages=1950
 build_minutes=8
 
-# The verbs that run the engine, unless only their help is wanted.
+# The verbs that run the engine or read its state, unless only their help is wanted. Sets $verb, as far as it looks.
 needs_pulumi() {
   verb=
+  noun=
   while [ $# -gt 0 ]; do
     case $1 in
       --) break ;;
       --help | -h) return 1 ;;
       --output | -o | --env) [ $# -lt 2 ] || shift ;;
       -*) ;;
-      *) [ -n "$verb" ] || verb=$1 ;;
+      *) if [ -z "$verb" ]; then verb=$1; elif [ -z "$noun" ]; then noun=$1; fi ;;
     esac
     shift
   done
-  case $verb in up | preview | destroy | env | test) return 0 ;; *) return 1 ;; esac
+  case $verb:$noun in
+    up:* | preview:* | destroy:* | env:* | test:* | nodes:shell | nodes:trust | doctor:?*) return 0 ;;
+    *) return 1 ;;
+  esac
 }
+
+# For what looks at this computer: the programs that are there already, nothing is fetched.
+use_known_pulumi() { pulumi_on_path || ! pulumi_in_cache || PATH=$pulumi_bin:$PATH; }
 
 # Puts the directory that holds both programs first on PATH, unless they are on it.
 find_pulumi() {
@@ -55,8 +62,10 @@ pulumi_on_path() {
 }
 
 is_new_pulumi() {
-  case $1 in v3.*.*) ;; *) return 1 ;; esac
-  minor=${1#v3.}
+  # Official builds begin with a v, ours do not.
+  case ${1#v} in 3.*.*) ;; *) return 1 ;; esac
+  minor=${1#v}
+  minor=${minor#3.}
   minor=${minor%%.*}
   case $minor in '' | *[!0-9]*) return 1 ;; esac
   [ "$minor" -ge "$pulumi_least_minor" ]

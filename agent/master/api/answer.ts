@@ -6,7 +6,8 @@ import type { ApiError } from "../../contract/api.ts";
 import { SpillwayError } from "../../contract/errors.ts";
 import type { Log } from "../log.ts";
 
-const statuses: Record<string, ContentfulStatusCode> = {
+/** The HTTP status that goes with each code; any other code is 500. */
+export const statuses: Readonly<Record<string, ContentfulStatusCode>> = {
   "invalid-request": 400,
   "bad-csr": 400,
   unauthorized: 401,

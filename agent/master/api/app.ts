@@ -2,11 +2,11 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
 import { SpillwayError } from "../../contract/errors.ts";
-import { productVersion } from "../../contract/version.ts";
 import type { Log } from "../log.ts";
 import { answerError } from "./answer.ts";
 import { closingRoutes } from "./closing.ts";
 import type { Api, ApiContext } from "./context.ts";
+import { documentOf, documentPath } from "./document.ts";
 import { eventRoutes } from "./events.ts";
 import { type ApiEnv, guard, type OwnNames } from "./guard.ts";
 import { jobRoutes } from "./jobs.ts";
@@ -16,6 +16,8 @@ import { nodeRoutes } from "./nodes.ts";
 import { poolRoutes } from "./pool.ts";
 
 const maxBodyBytes = 1024 * 1024;
+/** Nothing of what these tell has to be durable first. */
+const stateless = new Set(["/v1/health", documentPath]);
 
 export function createApi(
   context: ApiContext,
@@ -48,7 +50,7 @@ export function createApi(
   // What is told may have been read from memory a moment before it is durable: it is told when it is.
   api.use("*", async (request, next) => {
     await next();
-    if (request.req.method === "GET" && request.req.path !== "/v1/health") await context.leader().writer.settled();
+    if (request.req.method === "GET" && !stateless.has(request.req.path)) await context.leader().writer.settled();
   });
   poolRoutes(api, context);
   nodeRoutes(api, context);
@@ -57,12 +59,8 @@ export function createApi(
   logRoutes(api, context);
   eventRoutes(api, context);
   closingRoutes(api, context);
-  api.openAPIRegistry.registerComponent("securitySchemes", "adminToken", { type: "http", scheme: "bearer" });
-  api.doc31("/v1/openapi.json", {
-    openapi: "3.1.0",
-    info: { title: "Spillway master", version: productVersion },
-    security: [{ adminToken: [] }],
-  });
+  let document: object | undefined;
+  api.get(documentPath, (request) => request.json((document ??= documentOf(api))));
   api.notFound(() => {
     throw new SpillwayError("there is no such thing in this API", { code: "not-found", hint: "See /v1/openapi.json." });
   });

@@ -9,13 +9,29 @@ import { answers, jsonBody } from "./route.ts";
 const closeRoute = createRoute({
   method: "post",
   path: "/v1/close",
+  operationId: "closePool",
+  tags: ["teardown"],
+  summary: "Close the pool for a teardown",
+  description:
+    "Latches `closing`: no job is taken, what waits is cancelled, what runs is stopped with this grace. It stays closed over restarts.",
   request: { body: jsonBody(closeRequest) },
   responses: answers(closingViewSchema, "nothing is started any more; running tasks are being stopped"),
 });
-const openRoute = createRoute({ method: "post", path: "/v1/open", responses: answers(closingViewSchema, "jobs are taken again") });
+const openRoute = createRoute({
+  method: "post",
+  path: "/v1/open",
+  operationId: "openPool",
+  tags: ["teardown"],
+  summary: "Open the pool again",
+  description: "Takes the latch off; what was cancelled stays cancelled. Nothing happens to a pool that is open.",
+  responses: answers(closingViewSchema, "jobs are taken again"),
+});
 const getRoute = createRoute({
   method: "get",
   path: "/v1/closing",
+  operationId: "getClosing",
+  tags: ["teardown"],
+  summary: "What a teardown has to wait for",
   responses: answers(closingViewSchema, "what a teardown has to wait for"),
 });
 

@@ -6,16 +6,16 @@ import { SpillwayError } from "../../contract/errors.ts";
 import type { Leader } from "../leader.ts";
 import type { Api, ApiContext } from "./context.ts";
 import { ndjson } from "./ndjson.ts";
-import { answers } from "./route.ts";
+import { answers, queryInteger, queryIntegerOr, streams } from "./route.ts";
 
 const maxLimit = 1000;
 /** A follower that is this far behind is cut off; it can come back with `after`. */
 const maxUnread = 10_000;
 
 const query = z.object({
-  after: z.coerce.number().int().min(0).optional().describe("events with a higher seq, oldest first; without it the newest ones"),
-  subject: z.string().optional().describe("e.g. job/train-41, node/m2, environment"),
-  limit: z.coerce.number().int().min(1).max(maxLimit).default(100),
+  after: queryInteger({ min: 0 }).optional().describe("events with a higher seq, oldest first; without it the newest ones"),
+  subject: z.string().optional().describe("only of this, e.g. job/train-41, node/m2, environment"),
+  limit: queryIntegerOr(100, { min: 1, max: maxLimit }).describe("at most so many of the past"),
   follow: z.enum(["true", "false"]).default("false").describe("as JSON lines, then each new event as it comes"),
 });
 type Query = z.infer<typeof query>;
@@ -24,10 +24,16 @@ const base = answers(eventList, "events in their order; with follow=true a strea
 const eventsRoute = createRoute({
   method: "get",
   path: "/v1/events",
+  operationId: "listEvents",
+  tags: ["explanations"],
+  summary: "What was decided, and why",
+  description:
+    "A page of past events; or, with `follow=true`, `application/x-ndjson`: one event a line, first those asked for, then each new one as it comes, until the reader hangs up or the master stops. " +
+    "To go on after a break, ask with `after` = the last `seq` seen. A follower that falls far behind is cut off.",
   request: { query },
   responses: {
     ...base,
-    200: { ...base[200], content: { ...base[200].content, "application/x-ndjson": { schema: event } } },
+    200: { ...base[200], content: { ...base[200].content, ...streams(event, "")[200].content } },
   },
 });
 

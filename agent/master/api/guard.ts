@@ -6,13 +6,14 @@ import type { HttpBindings } from "@hono/node-server";
 import type { MiddlewareHandler } from "hono";
 import { SpillwayError } from "../../contract/errors.ts";
 import { isAdmin } from "../auth/admin-token.ts";
+import { documentPath } from "./document.ts";
 
 export interface ApiEnv {
   Bindings: HttpBindings;
 }
 
-/** These need no token: the first says nothing secret, the others bear credentials of their own. */
-const openPaths = new Set(["/v1/health", "/v1/join", "/v1/renew"]);
+/** These need no token: the first two say nothing secret, the others bear credentials of their own. */
+const openPaths = new Set(["/v1/health", documentPath, "/v1/join", "/v1/renew"]);
 
 export interface OwnNames {
   /** Host names, lower-case, without ports. */

@@ -12,10 +12,16 @@ import { jobDetail, jobSummary, jobView } from "../pool/views.ts";
 import type { Api, ApiContext } from "./context.ts";
 import { answers, jsonBody } from "./route.ts";
 
-const params = z.object({ id: z.string() });
+const params = z.object({ id: z.string().describe("the job's name") });
 const submitRoute = createRoute({
   method: "post",
   path: "/v1/jobs",
+  operationId: "submitJob",
+  tags: ["jobs"],
+  summary: "Submit a job",
+  description:
+    "It is on disk when this answers. A name makes it safe to repeat: the same spec under the same name is answered with the job that is there (200), another spec is refused (409 `job-exists`). " +
+    "What no node of the pool could ever take is refused (422 `never-fits`).",
   request: { body: jsonBody(jobSpec) },
   responses: {
     200: answers(jobViewSchema, "the same job was there already")[200],
@@ -26,18 +32,29 @@ const submitRoute = createRoute({
 const listRoute = createRoute({
   method: "get",
   path: "/v1/jobs",
-  request: { query: z.object({ state: jobState.optional() }) },
+  operationId: "listJobs",
+  tags: ["jobs"],
+  summary: "The jobs",
+  description: "Without their attempts. Finished jobs are kept up to a bound, the oldest are forgotten first.",
+  request: { query: z.object({ state: jobState.optional().describe("only jobs in this state") }) },
   responses: answers(jobList, "jobs in the order of their submission"),
 });
 const getRoute = createRoute({
   method: "get",
   path: "/v1/jobs/{id}",
+  operationId: "getJob",
+  tags: ["jobs"],
+  summary: "One job with all its attempts",
   request: { params },
   responses: answers(jobDetailSchema, "the job with its attempts"),
 });
 const cancelRoute = createRoute({
   method: "post",
   path: "/v1/jobs/{id}/cancel",
+  operationId: "cancelJob",
+  tags: ["jobs"],
+  summary: "Cancel a job",
+  description: "What waits is dropped; what runs gets TERM, then KILL after its grace. Nothing happens to a job that has ended.",
   request: { params },
   responses: answers(jobViewSchema, "the job; its running tasks are being stopped"),
 });

@@ -10,6 +10,10 @@ import { answers, jsonBody } from "./route.ts";
 const joinRoute = createRoute({
   method: "post",
   path: "/v1/join",
+  operationId: "joinNode",
+  tags: ["agents"],
+  summary: "Get a node's first certificate",
+  description: "For agents. The single-use join token is the credential.",
   security: [],
   request: { body: jsonBody(joinRequest) },
   responses: answers(joinReply, "the node's certificate; the same token and key are answered again while the token lives"),
@@ -17,6 +21,10 @@ const joinRoute = createRoute({
 const renewRoute = createRoute({
   method: "post",
   path: "/v1/renew",
+  operationId: "renewCertificate",
+  tags: ["agents"],
+  summary: "Get a new certificate",
+  description: "For agents. The present client certificate of the TLS connection is the credential.",
   security: [],
   request: { body: jsonBody(joinRequest.pick({ csr: true })) },
   responses: answers(joinReply, "a new certificate for the node whose client certificate was shown"),

@@ -10,30 +10,52 @@ import { nodeView } from "../pool/views.ts";
 import type { Api, ApiContext } from "./context.ts";
 import { answers, jsonBody } from "./route.ts";
 
-const params = z.object({ name: z.string() });
-const nodeRemoval = z.object({ removed: z.boolean() });
-const listRoute = createRoute({ method: "get", path: "/v1/nodes", responses: answers(nodeList, "all nodes, by name") });
+const params = z.object({ name: z.string().describe("the node's name, which is its machine's") });
+const nodeRemoval = z.object({ removed: z.boolean().describe("false when there was no such node") });
+const listRoute = createRoute({
+  method: "get",
+  path: "/v1/nodes",
+  operationId: "listNodes",
+  tags: ["nodes"],
+  summary: "The nodes",
+  responses: answers(nodeList, "all nodes, by name"),
+});
 const getRoute = createRoute({
   method: "get",
   path: "/v1/nodes/{name}",
+  operationId: "getNode",
+  tags: ["nodes"],
+  summary: "One node",
   request: { params },
   responses: answers(nodeViewSchema, "the node"),
 });
 const putRoute = createRoute({
   method: "put",
   path: "/v1/nodes/{name}",
+  operationId: "declareNode",
+  tags: ["nodes"],
+  summary: "Declare a node, or change its declaration",
+  description: "What the operator's side says about it. Declared again as it is, nothing changes.",
   request: { params, body: jsonBody(nodeDeclaration) },
   responses: answers(nodeViewSchema, "the node, declared or updated"),
 });
 const tokenRoute = createRoute({
   method: "post",
   path: "/v1/nodes/{name}/join-token",
+  operationId: "makeJoinToken",
+  tags: ["nodes"],
+  summary: "Make a join token",
+  description: "For a node that is declared. The token is a secret, works once, and not for long.",
   request: { params },
   responses: answers(joinTokenReply, "a single-use token that lets this node's agent join"),
 });
 const deleteRoute = createRoute({
   method: "delete",
   path: "/v1/nodes/{name}",
+  operationId: "removeNode",
+  tags: ["nodes"],
+  summary: "Remove a node from the pool",
+  description: "Its tasks are tried again elsewhere, and its agent is told to stop them and leave. The machine itself stays.",
   request: { params },
   responses: answers(nodeRemoval, "whether there was such a node"),
 });

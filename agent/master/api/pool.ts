@@ -13,17 +13,38 @@ import { answers, streams } from "./route.ts";
 const healthRoute = createRoute({
   method: "get",
   path: "/v1/health",
+  operationId: "getHealth",
+  tags: ["pool"],
+  summary: "Whether the master is well",
   security: [],
   responses: answers(health, "the master is up, leads its pool and can write its state"),
 });
-const poolRoute = createRoute({ method: "get", path: "/v1/pool", responses: answers(poolViewSchema, "all nodes' resources as one view") });
+const poolRoute = createRoute({
+  method: "get",
+  path: "/v1/pool",
+  operationId: "getPool",
+  tags: ["pool"],
+  summary: "The pool as one view",
+  responses: answers(poolViewSchema, "all nodes' resources, and what waits"),
+});
 const explainRoute = createRoute({
   method: "get",
   path: "/v1/explain",
+  operationId: "explain",
+  tags: ["explanations"],
+  summary: "Why something is as it is, now",
   request: { query: z.object({ subject: z.string().describe("job/<id>, node/<name> or environment") }) },
   responses: answers(explanation, "why it is as it is"),
 });
-const ledgerRoute = createRoute({ method: "get", path: "/v1/ledger", responses: streams(ledgerLine, "what ran, and on what") });
+const ledgerRoute = createRoute({
+  method: "get",
+  path: "/v1/ledger",
+  operationId: "readLedger",
+  tags: ["teardown"],
+  summary: "What ran, and on what",
+  description: "One JSON object a line: the environment, then every node, then every job. It ends by itself.",
+  responses: streams(ledgerLine, "the ledger"),
+});
 
 export function poolRoutes(api: Api, { leader }: ApiContext): void {
   api.openapi(healthRoute, (context) => {

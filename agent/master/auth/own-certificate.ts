@@ -17,7 +17,9 @@ export function servingHosts(config: { readonly endpoint: string; readonly liste
       cause,
     });
   }
-  return [...new Set([endpointHost, config.listen.host, "localhost", "127.0.0.1"])].map((host) => host.toLowerCase());
+  // Listening everywhere is no name to be called by.
+  const own = ["0.0.0.0", "::"].includes(config.listen.host) ? [] : [config.listen.host];
+  return [...new Set([endpointHost, ...own, "localhost", "127.0.0.1"])].map((host) => host.toLowerCase());
 }
 
 export function ownCertificate(

@@ -1,46 +1,20 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { masterConfig } from "../../contract/agent-config.ts";
 import { jobSpec } from "../../contract/workload.ts";
-import { type Leader, startLeader } from "../leader.ts";
+import type { Leader } from "../leader.ts";
 import { loadPool } from "../pool/load.ts";
-import { openJournal } from "../state/journal.ts";
-import { openSqliteStore } from "../state/sqlite.ts";
-import type { Store } from "../state/store.ts";
-import { manualClock } from "../testing/manual-clock.ts";
+import { type TestLeader, testLeader } from "../testing/test-leader.ts";
 import { cancelJob } from "./cancel.ts";
 import { pruneJobs } from "./prune.ts";
 import { submitJob } from "./submit.ts";
 
 describe("finished jobs", () => {
-  let directory: string;
-  let store: Store;
+  let bench: TestLeader;
   let leader: Leader;
-  const quiet = () => {};
   beforeEach(async () => {
-    directory = await mkdtemp(join(tmpdir(), "spillway-prune-"));
-    const config = masterConfig.parse({
-      environment: { id: "e", name: "e" },
-      listen: { host: "127.0.0.1", port: 0 },
-      endpoint: "https://127.0.0.1",
-      stateDir: directory,
-      caFile: "-",
-      intermediateCertFile: "-",
-      intermediateKeyFile: "-",
-      adminTokenSha256: "-",
-    });
-    store = openSqliteStore(join(directory, "state.db"));
-    const journal = openJournal(join(directory, "journal.db"), quiet);
-    leader = await startLeader({ config, clock: manualClock(), log: quiet, store, journal, onSuperseded: quiet, onLoaded: quiet });
+    bench = await testLeader();
+    leader = bench.leader;
   });
-  afterEach(async () => {
-    leader.shutdown.abort();
-    leader.journal.close();
-    await store.close();
-    await rm(directory, { recursive: true, force: true });
-  });
+  afterEach(() => bench.end());
 
   const submit = async (name: string, options: { count?: number; finished?: boolean; command?: string[] } = {}) => {
     const spec = jobSpec.parse({ name, command: options.command ?? ["true"], resources: { cpu: 1, memory: 1 }, count: options.count ?? 1 });
@@ -51,7 +25,7 @@ describe("finished jobs", () => {
   const left = async () => {
     await leader.writer.settled();
     const inMemory = [...leader.pool.jobs.keys()];
-    expect([...(await loadPool(store, leader.clock)).jobs.keys()]).toEqual(inMemory);
+    expect([...(await loadPool(bench.store, leader.clock)).jobs.keys()]).toEqual(inMemory);
     return inMemory;
   };
 

@@ -1,8 +1,9 @@
 /**
  * What is on disk about one attempt, `<stateDir>/tasks/<taskId>/`:
- * spec.json (the intent: durable before anything is started) · started/ (the latch) with pid · work/ (the command's
- * directory) · stdout.log, stderr.log · stop.json (it is to end, and why) · result (the exit code, by the task
- * supervisor) · outcome.json (how it ended, when there can be no result) · recorded (the master knows).
+ * spec.json (the intent: durable before anything is started) · started/ (the latch) with pid or by · work/ (the command's
+ * directory) · stdout.log, stderr.log · stop.json (it is to end, and why) · result (a line, by what watches over the
+ * command) · outcome.json (how it ended, when there can be no result) · recorded (the master knows) · for systemd
+ * command.sh (the command and its environment) and unit.sh (what the unit does before and after it).
  */
 import { mkdir, open, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -21,7 +22,16 @@ const stopIntent = z.object({
 export type StopIntent = z.infer<typeof stopIntent>;
 
 const supervisorPid = z.coerce.number().int().positive();
-const exitCode = z.coerce.number().int().min(0).max(255);
+
+/** The latch has fallen: the attempt has begun, or nobody may begin it any more. */
+export interface Started {
+  /** ms since the epoch. */
+  readonly at: number;
+  /** The task supervisor's process, once it is written. */
+  readonly pid: number | undefined;
+  /** The token of the launch that holds the latch, where launches have one. */
+  readonly by: string | undefined;
+}
 
 export type TaskDirectory = ReturnType<typeof taskDirectory>;
 
@@ -50,21 +60,33 @@ export function taskDirectory(path: string) {
     writeOutcome: (report: z.infer<typeof taskReport>) => writeDurably(file("outcome.json"), JSON.stringify(report)),
     readOutcome: () => readJson(file("outcome.json"), taskReport),
 
-    /** When the latch fell, and the task supervisor's pid once it is written. */
-    async readStarted(): Promise<{ at: number; pid: number | undefined } | undefined> {
+    async readStarted(): Promise<Started | undefined> {
       const latch = await statIfThere(file("started"));
       if (latch === undefined) return undefined;
       const pid = supervisorPid.safeParse((await readIfThere(file("started/pid")))?.trim());
-      return { at: Math.round(latch.mtimeMs), pid: pid.data };
+      return { at: Math.round(latch.mtimeMs), pid: pid.data, by: (await readIfThere(file("started/by")))?.trim() };
     },
 
-    async readResult(): Promise<{ exitCode: number; at: number } | undefined> {
-      const text = await readIfThere(file("result"));
-      if (text === undefined) return undefined;
-      // An empty file is what a power loss may leave of it: no result.
-      const code = exitCode.safeParse(text.trim() === "" ? undefined : text.trim());
-      return code.success ? { exitCode: code.data, at: Math.round((await stat(file("result"))).mtimeMs) } : undefined;
+    /** Makes the latch fall for nobody, so that the command can't begin. False when it has fallen before. */
+    async claimLatch(): Promise<boolean> {
+      try {
+        await mkdir(file("started"), { mode: 0o700 });
+        return true;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+        throw error;
+      }
     },
+
+    /** The first line of the result. An empty file is what a power loss may leave of it: no result. */
+    async readResult(): Promise<{ line: string; at: number } | undefined> {
+      const line = (await readIfThere(file("result")))?.split("\n")[0]?.trim();
+      return line === undefined || line === "" ? undefined : { line, at: Math.round((await stat(file("result"))).mtimeMs) };
+    },
+
+    /** Files for the unit of this attempt, the owner's alone. */
+    commandScript: file("command.sh"),
+    unitScript: file("unit.sh"),
 
     markRecorded: () => writeFile(file("recorded"), ""),
     isRecorded: async () => (await statIfThere(file("recorded"))) !== undefined,

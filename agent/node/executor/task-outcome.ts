@@ -17,6 +17,22 @@ export function endedWithCode(exitCode: number, stop: StopIntent | undefined, mi
   return { state: "failed", exitCode, reason: signal > 0 && signal <= 64 ? `killed by signal ${signal}` : `exited with ${exitCode}` };
 }
 
+/** The kernel ended it because memory ran out: its own limit, or the host. */
+export function endedOutOfMemory(exitCode: number, memoryMiB: number): Ending {
+  const asked = memoryMiB === 0 ? "" : `; it asked for ${memoryMiB} MiB`;
+  return { state: "failed", exitCode, reason: `killed by the kernel because memory ran out (oom-kill)${asked}` };
+}
+
+/** Its host went down under it. */
+export function cutOff(rebooted: boolean): Ending {
+  return { state: "lost", reason: rebooted ? "the host was rebooted" : "the host was shut down" };
+}
+
+/** The host could not bring it as far as its command. */
+export function neverBegan(reason: string): Ending {
+  return { state: "lost", fault: "node", reason };
+}
+
 /** Its processes are gone and left no code. */
 export function endedWithoutCode(facts: { stop: StopIntent | undefined; started: boolean; rebooted: boolean }): Ending {
   const { stop, started, rebooted } = facts;
@@ -24,7 +40,7 @@ export function endedWithoutCode(facts: { stop: StopIntent | undefined; started:
     if (!started) return { state: stop.state, reason: `stopped before it started: ${stop.reason}` };
     return { state: stop.state, exitCode: killedExitCode, reason: `stopped: ${stop.reason}` };
   }
-  if (rebooted) return { state: "lost", reason: started ? "the host was rebooted" : "the host was rebooted before it started" };
+  if (rebooted) return started ? cutOff(true) : { state: "lost", reason: "the host was rebooted before it started" };
   if (started) return { state: "lost", reason: "its processes vanished" };
   return { state: "lost", fault: "node", reason: "its supervisor vanished before it started" };
 }

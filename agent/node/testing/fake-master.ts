@@ -113,7 +113,7 @@ export async function fakeMaster(options: { heartbeatIntervalMs?: number; autoWe
         writeFileSync(join(stateDir, "key.pem"), identity.key, { mode: 0o600 });
         writeFileSync(join(stateDir, "cert.pem"), identity.chain);
       }
-      return { node: name, endpoint: `https://127.0.0.1:${port}`, caFile, stateDir };
+      return { node: name, endpoint: `https://127.0.0.1:${port}`, caFile, stateDir, executor: "process" };
     },
     /** To the newest control connection. */
     say: (message: MasterMessage | Record<string, unknown> | string) =>

@@ -33,7 +33,7 @@ export const localMachine: ResourceHandler<Inputs, Outputs> = {
 
   async read(_id, state) {
     const status = await localProvider.status(state.machine);
-    return status === "gone" ? undefined : { machine: state.machine, status };
+    return status === "gone" ? undefined : { machine: state.machine, status: status === "running" ? status : "stopped" };
   },
 
   async update(_id, _old, spec, { status }) {

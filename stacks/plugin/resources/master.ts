@@ -13,6 +13,7 @@ import type { InstalledFile } from "../../../bootstrap/context.ts";
 import { freePort } from "../../../providers/local/free-port.ts";
 import { providerOf } from "../../../providers/registry.ts";
 import { bundleAtHand, completeWithBundle } from "../bundle-at-hand.ts";
+import { identityOf } from "../identity-file.ts";
 import { waitFor, withMaster } from "../master-access.ts";
 import { removeFromMachine } from "../remove-from-machine.ts";
 import { replaceFile } from "../replace-file.ts";
@@ -22,6 +23,8 @@ const readyTimeoutMs = 30_000;
 
 const inputs = z.object({
   machine,
+  problem: z.string().optional().describe("why that machine can't be used"),
+  advertise: z.string().optional().describe("the https origin by which it is to be reached; without it a free loopback port"),
   environment: z.string(),
   environmentId: z.string(),
   caCert: z.string(),
@@ -51,8 +54,7 @@ export const master: ResourceHandler<Inputs, Outputs> = {
   needsMending: (state) => state.health !== "ok",
 
   async create(spec, context) {
-    const port = await freePort();
-    return { id: `master-${spec.environmentId}`, outputs: await install(spec, port, context) };
+    return { id: `master-${spec.environmentId}`, outputs: await install(spec, await placeOf(spec, undefined), context) };
   },
 
   async read(_id, state) {
@@ -62,12 +64,12 @@ export const master: ResourceHandler<Inputs, Outputs> = {
 
   async update(_id, old, spec, context) {
     await refuseToMove(old, spec);
-    return await install(spec, Number(new URL(old.endpoint).port), context);
+    return await install(spec, await placeOf(spec, old.endpoint), context);
   },
 
   async delete(_id, state, context) {
     await withCrashPoint("context.delete", () => rmSync(state.contextFile, { force: true }));
-    await removeFromMachine(state.machine, "master", context);
+    await removeFromMachine(state, "master", context);
   },
 };
 
@@ -82,14 +84,37 @@ async function refuseToMove(old: Inputs, spec: Inputs): Promise<void> {
   });
 }
 
-async function install(spec: Inputs, port: number, context: ResourceContext): Promise<Outputs> {
-  const endpoint = `https://${spec.machine.host}:${port}`;
+interface Place {
+  readonly endpoint: string;
+  readonly listen: { readonly host: string; readonly port: number };
+}
+
+/** Where the master listens: as the settings say on a host; on this computer on a free port, which it then keeps. */
+async function placeOf({ machine: { host }, advertise }: Inputs, oldEndpoint: string | undefined): Promise<Place> {
+  if (advertise === undefined) {
+    const port = oldEndpoint === undefined ? await freePort() : Number(new URL(oldEndpoint).port);
+    return { endpoint: `https://${host}:${port}`, listen: { host, port } };
+  }
+  const { hostname, port } = new URL(advertise);
+  const everywhere = hostname.startsWith("[") ? "::" : "0.0.0.0";
+  return { endpoint: advertise, listen: { host: everywhere, port: Number(port || 443) } };
+}
+
+async function install(spec: Inputs, { endpoint, listen }: Place, context: ResourceContext): Promise<Outputs> {
+  if (spec.problem !== undefined) {
+    throw new SpillwayError(`the master's machine can't be used: ${spec.problem}`, {
+      code: "master-machine-failed",
+      where: `machine ${spec.machine.name}`,
+      hint: "Mend that, or choose another pool for the master before the environment is made.",
+    });
+  }
   await installRole({
     machine: spec.machine,
     role: "master",
-    bundle: bundleAtHand,
-    files: (layout) => filesOf(spec, layout, endpoint, port),
-    listenPort: port,
+    bundle: (platform) => bundleAtHand(platform, context.status),
+    files: (layout) => filesOf(spec, layout, endpoint, listen),
+    environmentId: spec.environmentId,
+    listenPort: listen.port,
     awaitReady: () =>
       waitFor({
         what: "the master answers",
@@ -107,11 +132,11 @@ async function install(spec: Inputs, port: number, context: ResourceContext): Pr
   return { endpoint, instance: spec.machine.providerId, health: "ok" };
 }
 
-function filesOf(spec: Inputs, layout: InstallLayout, endpoint: string, port: number): InstalledFile[] {
+function filesOf(spec: Inputs, layout: InstallLayout, endpoint: string, listen: Place["listen"]): InstalledFile[] {
   const { intermediateCertFile, intermediateKeyFile } = layout;
   const config: MasterConfig = {
     environment: { id: spec.environmentId, name: spec.environment },
-    listen: { host: spec.machine.host, port },
+    listen,
     endpoint,
     stateDir: layout.state("master"),
     caFile: layout.caFile,
@@ -121,6 +146,7 @@ function filesOf(spec: Inputs, layout: InstallLayout, endpoint: string, port: nu
     timers: spec.timers,
   };
   return [
+    identityOf(spec, layout),
     { path: layout.caFile, content: spec.caCert, mode: "644" },
     { path: intermediateCertFile, content: spec.intermediateCert, mode: "644" },
     { path: intermediateKeyFile, content: spec.intermediateKey, mode: "600" },

@@ -5,8 +5,10 @@ import { withCrashPoint } from "../../../agent/contract/crash-point.ts";
 import { machine } from "../../../agent/contract/machine.ts";
 import { resources } from "../../../agent/contract/resources.ts";
 import { installRole } from "../../../bootstrap/actions/install.ts";
+import { supervisionOf } from "../../../bootstrap/supervision.ts";
 import { providerOf } from "../../../providers/registry.ts";
 import { bundleAtHand, completeWithBundle } from "../bundle-at-hand.ts";
+import { identityOf } from "../identity-file.ts";
 import { isForgotten, isUnreachable, masterAccess, waitFor, withMaster, withPatientMaster } from "../master-access.ts";
 import { removeFromMachine } from "../remove-from-machine.ts";
 import type { ResourceContext, ResourceHandler } from "../rpc.ts";
@@ -15,13 +17,18 @@ const readyTimeoutMs = 60_000;
 
 const inputs = masterAccess.extend({
   environment: z.string(),
+  environmentId: z.string().optional().describe("missing in stacks of version 0.1"),
   machine,
+  problem: z.string().optional().describe("why that machine is left out"),
   reserve: resources.optional().describe("kept back for the master beside it"),
   bundle: z.string().describe("digest; filled in by the plugin"),
 });
 const outputs = z.object({
-  /** `broken`: as last read its agent is not connected, or the master does not know it. */
-  health: z.enum(["ok", "broken"]),
+  /**
+   * `broken`: as last read its agent is not connected, or the master does not know it.
+   * `absent`: its machine can't be used and never carried it.
+   */
+  health: z.enum(["ok", "broken", "absent"]),
 });
 type Inputs = z.infer<typeof inputs>;
 type Outputs = z.infer<typeof outputs>;
@@ -31,14 +38,15 @@ export const node: ResourceHandler<Inputs, Outputs> = {
   outputs,
   secrets: ["adminToken"],
   complete: completeWithBundle,
-  needsMending: (state) => state.health !== "ok",
+  needsMending: (state) => state.health === "broken",
 
   async create(spec, context) {
-    await install(spec, context);
-    return { id: spec.machine.name, outputs: { health: "ok" } };
+    if (spec.problem === undefined) await install(spec, context);
+    return { id: spec.machine.name, outputs: { health: spec.problem === undefined ? "ok" : "absent" } };
   },
 
   async read(id, state) {
+    if (state.health === "absent") return { health: "absent" };
     // A stopped machine runs no agent, whatever the master's timers still say.
     if ((await providerOf(state.machine.provider).status(state.machine)) !== "running") return { health: "broken" };
     try {
@@ -51,14 +59,17 @@ export const node: ResourceHandler<Inputs, Outputs> = {
   },
 
   async update(_id, old, spec, context) {
-    if (old.machine.providerId !== spec.machine.providerId) await removeFromMachine(old.machine, "agent", context);
+    // Why it is left out is told on its machine's row; what it was it stays.
+    if (spec.problem !== undefined) return { health: old.health === "absent" ? "absent" : "broken" };
+    if (old.machine.providerId !== spec.machine.providerId) await removeFromMachine(old, "agent", context);
     await install(spec, context);
     return { health: "ok" };
   },
 
   async delete(id, state, context) {
+    if (state.health === "absent") return;
     if (!isForgotten(state.environment)) await leavePool(id, state, context);
-    await removeFromMachine(state.machine, "agent", context);
+    await removeFromMachine(state, "agent", context);
   },
 };
 
@@ -81,10 +92,16 @@ async function install(spec: Inputs, context: ResourceContext): Promise<void> {
   await installRole({
     machine: spec.machine,
     role: "agent",
-    bundle: bundleAtHand,
-    files: (layout) => {
-      const config: AgentConfig = { node: name, endpoint: spec.endpoint, caFile: layout.caFile, stateDir: layout.state("agent") };
+    bundle: (platform) => bundleAtHand(platform, context.status),
+    environmentId: spec.environmentId,
+    // A local machine has this computer's own way to a master, which is on this computer too or has been dialled from here.
+    dials: provider === "local" ? undefined : spec.endpoint,
+    files: (layout, facts) => {
+      const { executor } = supervisionOf(facts);
+      const config: AgentConfig = { node: name, endpoint: spec.endpoint, caFile: layout.caFile, stateDir: layout.state("agent"), executor };
+      const identity = spec.environmentId === undefined ? [] : [identityOf({ ...spec, environmentId: spec.environmentId }, layout)];
       return [
+        ...identity,
         { path: layout.caFile, content: spec.caCert, mode: "644" },
         { path: layout.config("agent"), content: `${JSON.stringify(config, null, 2)}\n`, mode: "600" },
       ];

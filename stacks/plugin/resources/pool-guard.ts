@@ -29,6 +29,7 @@ const outputs = z.object({
   nodes: z.number().int(),
   cpu: z.number().describe("millicores"),
   memory: z.number().describe("MiB"),
+  hourly: z.number().default(0).describe("USD; missing in stacks of version 0.1"),
   /** As last read: a teardown was begun and not finished. */
   closing: z.boolean(),
 });
@@ -84,7 +85,8 @@ async function poolOutputs(client: Client, spec: Inputs): Promise<Outputs> {
   const wanted = new Set(spec.machines.map((one) => one.name));
   const nodes = (await client.nodes()).filter((node) => wanted.has(node.name));
   const total = nodes.reduce((sum, node) => addResources(sum, node.capacity), noResources);
-  return { nodes: nodes.length, cpu: total.cpu, memory: total.memory, closing: (await client.pool()).closing };
+  const hourly = nodes.reduce((sum, node) => sum + (node.declaration.price?.hourly ?? 0), 0);
+  return { nodes: nodes.length, cpu: total.cpu, memory: total.memory, hourly, closing: (await client.pool()).closing };
 }
 
 async function closePool(state: Inputs, context: ResourceContext): Promise<void> {

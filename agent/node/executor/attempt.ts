@@ -1,6 +1,4 @@
-/** One attempt of a task as a process under task-supervisor.sh: started, watched, stopped, taken over again. */
-import { type ChildProcess, spawn } from "node:child_process";
-import { type FSWatcher, watch } from "node:fs";
+/** One attempt of a task, whatever runs its command: noted, started, watched, stopped, taken over again. */
 import { withCrashPoint } from "../../contract/crash-point.ts";
 import { describeError } from "../../contract/errors.ts";
 import { formatDuration } from "../../contract/quantities.ts";
@@ -9,36 +7,37 @@ import { setAlarm } from "../alarm.ts";
 import type { Log } from "../log.ts";
 import { commandProblem } from "./command-problem.ts";
 import { isFinished } from "./executor.ts";
-import { isSupervisor, killLeftovers, signalGroup } from "./supervisor-process.ts";
+import type { CommandEnd, LaunchMethod } from "./launcher.ts";
 import type { Intent, StopIntent, TaskDirectory } from "./task-directory.ts";
-import { taskEnvironment } from "./task-environment.ts";
-import { couldNotStart, type Ending, endedWithCode, endedWithoutCode } from "./task-outcome.ts";
+import { couldNotStart, cutOff, type Ending, endedOutOfMemory, endedWithCode, endedWithoutCode, neverBegan } from "./task-outcome.ts";
 
 export interface TaskHost {
   readonly node: string;
-  /** Path of task-supervisor.sh. */
-  readonly taskSupervisor: string;
   readonly bootId: string;
   readonly log: Log;
 }
 
-export type ProcessTask = ReturnType<typeof processTask>;
+export type Attempt = ReturnType<typeof attempt>;
 
-/** A supervisor has fallen the latch but not written its pid: it is given this long. */
-const pidGraceMs = 5000;
 /** Characters; a reason may quote a command, and a command may be longer than a frame. */
 const longestReason = 1000;
 /** How often an attempt that was killed is looked at, when its end is not announced by an exit event. */
 const killedPollMs = 25;
 
-export function processTask(given: { intent: Intent; directory: TaskDirectory; host: TaskHost; emit: (report: TaskReport) => void }) {
-  const { directory, host, emit } = given;
-  const { task, bootId } = given.intent;
+export function attempt(given: {
+  intent: Intent;
+  directory: TaskDirectory;
+  method: LaunchMethod;
+  host: TaskHost;
+  emit: (report: TaskReport) => void;
+}) {
+  const { directory, method, host, emit } = given;
+  const { task } = given.intent;
+  let { bootId } = given.intent;
+  const launcher = method.launcher({ task, directory, changed: () => void inTurn(settle) });
   const alarms = new Set<() => void>();
   let report: TaskReport | undefined;
   let stopping: StopIntent | undefined;
-  let child: ChildProcess | undefined;
-  let watcher: FSWatcher | undefined;
   let closed = false;
   let queue: Promise<void> = Promise.resolve();
   const ended = Promise.withResolvers<void>();
@@ -53,7 +52,7 @@ export function processTask(given: { intent: Intent; directory: TaskDirectory; h
   async function start(): Promise<void> {
     try {
       await directory.prepare();
-      await withCrashPoint("task.spec", () => directory.writeIntent(given.intent));
+      await withCrashPoint("task.spec", () => directory.writeIntent({ task, bootId }));
     } catch (error) {
       return finish(couldNotStart("this node can't write its files", error), Date.now(), true);
     }
@@ -61,26 +60,13 @@ export function processTask(given: { intent: Intent; directory: TaskDirectory; h
   }
 
   async function launch(): Promise<void> {
+    let startedAt: number;
     try {
-      await withCrashPoint("task.start", async () => {
-        child = await spawnDetached();
-      });
+      startedAt = await launcher.start();
     } catch (error) {
       return finish(couldNotStart("it could not be started", error), Date.now(), true);
     }
-    running(Date.now());
-  }
-
-  function spawnDetached(): Promise<ChildProcess> {
-    return new Promise((resolve, reject) => {
-      const env = taskEnvironment(task, { node: host.node, workDirectory: directory.work, path: process.env.PATH });
-      const args = [host.taskSupervisor, directory.path, ...task.command];
-      const supervisor = spawn("/bin/sh", args, { cwd: directory.work, env, detached: true, stdio: "ignore" });
-      supervisor.once("error", reject);
-      supervisor.once("spawn", () => resolve(supervisor));
-      supervisor.once("exit", () => void inTurn(settle));
-      supervisor.unref();
-    });
+    running(startedAt);
   }
 
   function running(startedAt: number): void {
@@ -100,20 +86,30 @@ export function processTask(given: { intent: Intent; directory: TaskDirectory; h
       report = outcome;
       return ended.resolve();
     }
-    const started = await directory.readStarted();
-    if (started === undefined) {
-      if (recorded || stopping !== undefined || bootId !== host.bootId) return settle();
-      return launch();
+    let started = await directory.readStarted();
+    if (started === undefined && !recorded) {
+      if (stopping === undefined) return beginNoted();
+      // What a former agent asked the host for may be on its way: it must not begin now.
+      if (await directory.claimLatch())
+        return finish(endedWithoutCode({ stop: stopping, started: false, rebooted: false }), Date.now(), true);
+      started = await directory.readStarted();
     }
+    if (started === undefined) return settle();
     report = { taskId: task.taskId, state: "running", startedAt: started.at };
     await settle();
     if (isFinished(report)) return;
     running(started.at);
-    // Output makes events in this directory too: only the result's is worth a look.
-    watcher = watch(directory.path, (_, name) => void (name === "result" && inTurn(settle)));
-    watcher.on("error", () => watcher?.close());
+    launcher.watch();
     await settle(); // it may have come just before the watch
     if (stopping !== undefined && !isFinished(report)) await terminate(stopping);
+  }
+
+  /** A former agent noted it and died. After a reboot only a durable latch tells that it has not run. */
+  async function beginNoted(): Promise<void> {
+    if (bootId === host.bootId) return launch();
+    if (!method.latchIsDurable) return settle();
+    bootId = host.bootId;
+    await start();
   }
 
   /** Looks whether the attempt has ended, and finishes it if so. */
@@ -121,28 +117,40 @@ export function processTask(given: { intent: Intent; directory: TaskDirectory; h
     if (report !== undefined && isFinished(report)) return;
     if (await finishByResult()) return;
     const started = await directory.readStarted();
-    if (await isAlive(started)) return;
-    if (await finishByResult()) return; // written between the two looks
     const rebooted = bootId !== host.bootId;
-    if (started?.pid !== undefined) killLeftovers(started.pid, task.taskId);
+    if (!rebooted && (await launcher.isAlive(started))) return;
+    if (await finishByResult()) return; // written between the two looks
+    if (started !== undefined) launcher.killLeftovers(started);
     await finish(endedWithoutCode({ stop: stopping, started: started !== undefined, rebooted }), Date.now(), true);
+  }
+
+  /** The regular look: also whether it takes more than its share, where only the agent can tell. */
+  async function look(): Promise<void> {
+    await settle();
+    if (stopping !== undefined || (report !== undefined && isFinished(report))) return;
+    const excess = await launcher.excess?.();
+    // The kernel would end it at once, and a task that still grows must not have time to take the host along.
+    if (excess !== undefined) await beginStop({ graceMs: 0, reason: excess, state: "failed" });
   }
 
   async function finishByResult(): Promise<boolean> {
     const result = await directory.readResult();
-    if (result === undefined) return false;
-    const [command = ""] = task.command;
-    const path = task.env.PATH ?? process.env.PATH ?? "";
-    const missing = result.exitCode === 126 || result.exitCode === 127 ? commandProblem(command, path, directory.work) : undefined;
-    await finish(endedWithCode(result.exitCode, stopping, missing), result.at, false);
+    const end = result === undefined ? undefined : launcher.readEnd(result.line);
+    if (result === undefined || end === undefined) return false;
+    await finish(endingOf(end), result.at, false);
     return true;
   }
 
-  async function isAlive(started: Awaited<ReturnType<TaskDirectory["readStarted"]>>): Promise<boolean> {
-    if (child !== undefined && child.exitCode === null && child.signalCode === null) return true;
-    if (started === undefined || bootId !== host.bootId) return false;
-    if (started.pid === undefined) return Date.now() - started.at < pidGraceMs;
-    return isSupervisor(started.pid, directory.path);
+  function endingOf(end: CommandEnd): Ending {
+    if (!end.begun)
+      return stopping === undefined ? neverBegan(end.reason) : endedWithoutCode({ stop: stopping, started: false, rebooted: false });
+    const { exitCode, cause } = end;
+    if (stopping === undefined && cause === "shutdown") return cutOff(bootId !== host.bootId);
+    if (stopping === undefined && cause === "out-of-memory") return endedOutOfMemory(exitCode, task.resources.memory);
+    const [command = ""] = task.command;
+    const path = task.env.PATH ?? process.env.PATH ?? "";
+    const missing = exitCode === 126 || exitCode === 127 ? commandProblem(command, path, directory.work) : undefined;
+    return endedWithCode(exitCode, stopping, missing);
   }
 
   /** `remember`: there is no result on disk from which a restarted agent could conclude the same. */
@@ -188,20 +196,14 @@ export function processTask(given: { intent: Intent; directory: TaskDirectory; h
   }
 
   async function terminate(intent: StopIntent): Promise<void> {
-    await signal("SIGTERM");
+    await launcher.signal("SIGTERM");
     alarm(intent.killAt, () => void inTurn(kill));
   }
 
   async function kill(): Promise<void> {
-    await signal("SIGKILL");
+    await launcher.signal("SIGKILL");
     await settle();
     if (report !== undefined && !isFinished(report)) alarm(Date.now() + killedPollMs, () => void inTurn(kill));
-  }
-
-  async function signal(name: "SIGTERM" | "SIGKILL"): Promise<void> {
-    // Our child may have found the latch fallen: then the task runs under another supervisor.
-    const pid = (await directory.readStarted())?.pid ?? child?.pid;
-    if (pid !== undefined && isSupervisor(pid, directory.path)) signalGroup(pid, name);
   }
 
   function emitReport(): void {
@@ -220,8 +222,7 @@ export function processTask(given: { intent: Intent; directory: TaskDirectory; h
   function release(): void {
     for (const cancel of alarms) cancel();
     alarms.clear();
-    watcher?.close();
-    watcher = undefined;
+    launcher.close();
   }
 
   return {
@@ -232,7 +233,7 @@ export function processTask(given: { intent: Intent; directory: TaskDirectory; h
     adopt: (recorded: boolean) => inTurn(() => adopt(recorded)),
     /** Resolves when it has ended. */
     ended: ended.promise,
-    settle: () => inTurn(settle),
+    look: () => inTurn(look),
     /** Without `graceMs` the task's own. Reports again when it has ended. */
     stop: (graceMs: number | undefined, reason: string) =>
       inTurn(async () => {
@@ -242,7 +243,6 @@ export function processTask(given: { intent: Intent; directory: TaskDirectory; h
     close(): void {
       closed = true;
       release();
-      child?.removeAllListeners("exit");
     },
   };
 }

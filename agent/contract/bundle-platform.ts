@@ -1,0 +1,4 @@
+/** Which kind of machine a bundle is for. */
+
+/** `host` holds no Node binary: the machine links to one it has. The others bring their own, linked against glibc. */
+export type BundlePlatform = "linux-x64" | "linux-arm64" | "host";

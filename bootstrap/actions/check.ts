@@ -1,0 +1,43 @@
+/** Whether a machine could become a node: everything that is looked at before a change, and nothing changed. */
+import type { Machine } from "../../agent/contract/machine.ts";
+import type { BootstrapContext, BootstrapRequest } from "../context.ts";
+import type { Finding } from "../findings.ts";
+import type { MachineFacts } from "../machine-facts.ts";
+import { connect } from "../phases/connect.ts";
+import { facts } from "../phases/facts.ts";
+import { lookAround } from "../phases/preflight.ts";
+import { runPhases } from "../run-phases.ts";
+
+export interface CheckRequest extends Pick<BootstrapRequest, "onProgress" | "signal" | "listenPort" | "dials" | "environmentId"> {
+  readonly machine: Machine;
+}
+
+export interface HostReport {
+  readonly facts: MachineFacts;
+  readonly findings: readonly Finding[];
+}
+
+/** Throws what `connectSession` throws, and `no-posix-shell`. */
+export async function checkMachine(request: CheckRequest): Promise<HostReport> {
+  let report: HostReport | undefined;
+  const look = {
+    title: "preflight",
+    run: async (context: BootstrapContext) => {
+      const findings = await lookAround(context);
+      if (context.facts !== undefined) report = { facts: context.facts, findings };
+    },
+  };
+  await runPhases([connect, facts, look], {
+    ...request,
+    role: request.listenPort === undefined ? "agent" : "master",
+    bundle: noBundle,
+    files: () => [],
+    awaitReady: async () => undefined,
+  });
+  if (report === undefined) throw new Error("bug: the phases ended without a report");
+  return report;
+}
+
+function noBundle(): never {
+  throw new Error("bug: a check needs no bundle");
+}

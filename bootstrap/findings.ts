@@ -1,0 +1,153 @@
+/** What speaks for and against a machine, before anything is changed on it; pure. */
+import type { MachineFacts } from "./machine-facts.ts";
+
+export interface Finding {
+  /** What was looked at: processor, clock … */
+  readonly name: string;
+  readonly ok: boolean;
+  /** What was found, as a clause for a person. */
+  readonly found: string;
+  /** What to do about it. */
+  readonly hint?: string;
+}
+
+/** What the machine is wanted for. */
+export interface Expectations {
+  /** Its user's name, for hints. */
+  readonly user: string;
+  /** The machine's own Node is linked, so that libc and processor do not matter. */
+  readonly linked: boolean;
+  /** The environment that wants it. */
+  readonly environmentId?: string | undefined;
+  /** A port to listen on, and whether it is taken by something else. */
+  readonly port?: { readonly number: number; readonly inUse: boolean } | undefined;
+  /** Where it must be able to dial, and the system's words when it can't; undefined words: it can. */
+  readonly dials?: { readonly to: string; readonly problem: string | undefined } | undefined;
+}
+
+/** The unpacked Node binary and bundle twice over (old and new side by side), with room for logs. */
+const neededDiskMiB = { uploaded: 600, linked: 64 };
+/** An agent takes about 60 MiB and a master 100; below this nothing is left for tasks. */
+const neededMemoryMiB = 256;
+/** Node 24's own floor (its BUILDING.md). */
+const oldestGlibc = "2.28";
+/** The first that knows every property of a task's unit (systemd's NEWS, up to ProtectProc= in 247). */
+const oldestSystemd = 247;
+/** Certificates and leases are about time: from here on they would be refused. */
+const clockLimits = { warnMs: 1000, refuseMs: 30_000 };
+
+/** Every finding, good and bad, in the order of a person's interest. */
+export function findingsOf(facts: MachineFacts, expected: Expectations): Finding[] {
+  return [
+    ...ownership(facts, expected),
+    ...platform(facts, expected.linked),
+    ...(facts.root === "" && !expected.linked ? hostRights(facts, expected.user) : []),
+    disk(facts, expected.linked),
+    ...memory(facts),
+    clock(facts),
+    tools(facts),
+    ...port(expected),
+    ...reach(expected),
+  ];
+}
+
+function ownership({ identity }: MachineFacts, { environmentId }: Expectations): Finding[] {
+  if (identity === undefined || environmentId === undefined || identity.environmentId === environmentId) return [];
+  const found = `it belongs to the environment "${identity.environment}" (${identity.environmentId}) as ${identity.machine}`;
+  return [bad("owner", found, "Destroy that environment first, or take the host out of these settings.")];
+}
+
+function platform(facts: MachineFacts, linked: boolean): Finding[] {
+  const system = facts.osName === "" ? facts.os : facts.osName;
+  if (linked) {
+    return facts.os === "linux" || facts.os === "darwin"
+      ? [good("system", system)]
+      : [bad("system", `its system is ${facts.os}; linux and darwin can take it`)];
+  }
+  const findings: Finding[] = [];
+  if (facts.os === "linux") findings.push(good("system", system));
+  else findings.push(bad("system", `its system is ${facts.os}; the bundle is for linux`));
+  if (facts.arch === "x64" || facts.arch === "arm64") findings.push(good("processor", facts.arch));
+  else findings.push(bad("processor", `its processor is ${facts.arch}; there are bundles for x64 and arm64`));
+  findings.push(libc(facts));
+  return findings;
+}
+
+function libc({ libc: found }: MachineFacts): Finding {
+  const hint = "Use a distribution with glibc (Debian, Ubuntu, Fedora, RHEL, SUSE …).";
+  if (found.kind === "musl") return bad("C library", "its C library is musl; the bundle's Node needs glibc", hint);
+  if (found.kind === "unknown") return bad("C library", "its C library is not glibc, which the bundle's Node needs", hint);
+  if (isOlder(found.version, oldestGlibc))
+    return bad("C library", `its C library is glibc ${found.version}; the bundle's Node needs ${oldestGlibc}`, hint);
+  return good("C library", `glibc ${found.version}`);
+}
+
+function hostRights(facts: MachineFacts, user: string): Finding[] {
+  const rule = `Allow it there: echo '${user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/spillway, or write user: root`;
+  const rights: Record<MachineFacts["rights"], Finding> = {
+    root: good("root rights", "logged in as root"),
+    sudo: good("root rights", "by sudo, without a password"),
+    none: bad("root rights", `its user ${user} may not use sudo without a password`, rule),
+    "no-sudo": bad("root rights", `its user ${user} is not root, and there is no sudo`, "Install sudo there, or write user: root"),
+  };
+  const { systemd } = facts;
+  if (systemd === undefined) return [rights[facts.rights], bad("init", "its init is not systemd, which this version needs on a host")];
+  if (systemd < oldestSystemd) return [rights[facts.rights], bad("init", `its systemd is ${systemd}; ${oldestSystemd} or newer is needed`)];
+  return [rights[facts.rights], good("init", `systemd ${systemd}`)];
+}
+
+function disk({ diskFreeMiB }: MachineFacts, linked: boolean): Finding {
+  const needed = linked ? neededDiskMiB.linked : neededDiskMiB.uploaded;
+  if (diskFreeMiB >= needed) return good("disk", `${diskFreeMiB} MiB free`);
+  return bad("disk", `${diskFreeMiB} MiB free on its disk, ${needed} MiB needed`, "Free some space there (df -h /opt).");
+}
+
+function memory({ memoryMiB }: MachineFacts): Finding[] {
+  if (memoryMiB === undefined) return [];
+  if (memoryMiB >= neededMemoryMiB) return [good("memory", `${memoryMiB} MiB`)];
+  return [bad("memory", `it has ${memoryMiB} MiB of memory, ${neededMemoryMiB} MiB are needed`)];
+}
+
+function clock({ clockSkewMs }: MachineFacts): Finding {
+  const skew = Math.abs(clockSkewMs);
+  const words = `its clock is ${(skew / 1000).toFixed(1)} s ${clockSkewMs > 0 ? "ahead of" : "behind"} this computer's`;
+  const hint = "Set one of the two right, by a time service: timedatectl set-ntp true";
+  if (skew >= clockLimits.refuseMs) return bad("clock", words, hint);
+  return skew >= clockLimits.warnMs ? { ...good("clock", words), hint } : good("clock", "right");
+}
+
+function tools({ missingTools, sha256 }: MachineFacts): Finding {
+  const missing = [...missingTools, ...(sha256.length === 0 ? ["sha256sum"] : [])];
+  if (missing.length === 0) return good("tools", "all there");
+  return bad("tools", `it lacks ${missing.join(", ")}`, "Install them there by its package manager.");
+}
+
+function port({ port: wanted }: Expectations): Finding[] {
+  if (wanted === undefined) return [];
+  if (!wanted.inUse) return [good("port", `${wanted.number} is free`)];
+  const hint = `Stop that program (ss -ltnp 'sport = :${wanted.number}' names it), or choose another port for the master.`;
+  return [bad("port", `port ${wanted.number} is in use by another program`, hint)];
+}
+
+function reach({ dials }: Expectations): Finding[] {
+  if (dials === undefined) return [];
+  if (dials.problem === undefined) return [good("way to the master", `${dials.to} can be dialled`)];
+  const hint = "Agents dial the master: open that way (name, route, firewall), or name another in masters.endpoint.";
+  return [bad("way to the master", `it can't dial the master at ${dials.to}: ${dials.problem}`, hint)];
+}
+
+function good(name: string, found: string): Finding {
+  return { name, ok: true, found };
+}
+
+function bad(name: string, found: string, hint?: string): Finding {
+  return { name, ok: false, found, ...(hint === undefined ? {} : { hint }) };
+}
+
+/** Dotted numbers. */
+function isOlder(version: string, than: string): boolean {
+  const [a, b] = [version, than].map((text) => text.split(".").map(Number));
+  const [major = 0, minor = 0] = a ?? [];
+  const [wantedMajor = 0, wantedMinor = 0] = b ?? [];
+  return major < wantedMajor || (major === wantedMajor && minor < wantedMinor);
+}

@@ -1,0 +1,60 @@
+import { expect, it } from "vitest";
+import { machineFacts } from "./machine-facts.ts";
+
+const answer = [
+  "time=1700000000.500000000",
+  "root=",
+  "os=Linux",
+  "arch=x86_64",
+  "osName=Debian GNU/Linux 12 (bookworm)",
+  "libc=glibc 2.36",
+  "rights=sudo",
+  "systemd=252",
+  "diskFreeKiB=2048000",
+  "memoryKiB=1024000",
+  "missing=tar",
+  "missing=cmp",
+  "sha256=shasum -a 256",
+  'identity={"environmentId":"e-1","environment":"prod","machine":"rack-a"}',
+].join("\n");
+const at = 1_700_000_000_500;
+
+it("reads a host's answer, in MiB and ms", () => {
+  expect(machineFacts(answer, at - 100, at + 100)).toEqual({
+    root: "",
+    os: "linux",
+    osName: "Debian GNU/Linux 12 (bookworm)",
+    arch: "x64",
+    libc: { kind: "glibc", version: "2.36" },
+    rights: "sudo",
+    systemd: 252,
+    diskFreeMiB: 2000,
+    memoryMiB: 1000,
+    clockSkewMs: 0,
+    missingTools: ["tar", "cmp"],
+    sha256: ["shasum", "-a", "256"],
+    identity: { environmentId: "e-1", environment: "prod", machine: "rack-a" },
+  });
+});
+
+it("takes what is no POSIX shell's answer for none", () => {
+  expect(machineFacts("Welcome to RouterOS\n", at, at)).toBeUndefined();
+});
+
+it("tells a clock that is ahead or behind, by the nearer of question and answer", () => {
+  expect(machineFacts(answer, at - 60_000, at - 50_000)?.clockSkewMs).toBe(50_000);
+  expect(machineFacts(answer, at + 2000, at + 3000)?.clockSkewMs).toBe(-2000);
+});
+
+it("does not blame a clock for telling whole seconds only", () => {
+  const coarse = answer.replace(".500000000", ".%N");
+  expect(machineFacts(coarse, at + 300, at + 400)?.clockSkewMs).toBe(0);
+});
+
+it("believes no rights that it does not know", () => {
+  expect(machineFacts(answer.replace("rights=sudo", "rights=all"), at, at)?.rights).toBe("none");
+});
+
+it("takes a torn identity file for none", () => {
+  expect(machineFacts(answer.replace(/identity=.*/, 'identity={"environmentId":'), at, at)?.identity).toBeUndefined();
+});

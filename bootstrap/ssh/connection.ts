@@ -1,0 +1,195 @@
+/** Opens an SSH connection, through a jump host where there is one: the host key is judged before anything is sent. */
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import ssh2, { type Client, type ConnectConfig, type ServerHostKeyAlgorithm } from "ssh2";
+import { SpillwayError } from "../../agent/contract/errors.ts";
+import type { CredentialReference, JumpHost, Machine } from "../../agent/contract/machine.ts";
+import { fingerprintOf } from "./host-key.ts";
+
+/** What is needed to dial a host: a machine, or the jump host before it. */
+export type SshAddress = Pick<Machine, "host" | "port" | "user" | "credential" | "hostKey" | "jump">;
+
+export interface SshConnection {
+  readonly client: Client;
+  close(): void;
+}
+
+const connectTimeoutMs = 20_000;
+/** One kind of key after the other: a host has several, and the pin may be of any. ssh2's own order is by strength. */
+const keyKinds: readonly (readonly ServerHostKeyAlgorithm[] | undefined)[] = [
+  undefined,
+  ["ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"],
+  ["rsa-sha2-512", "rsa-sha2-256"],
+];
+
+/**
+ * Connects and logs in.
+ * @param where names the machine in errors
+ * @throws SpillwayError `host-key-unknown`, `host-key-mismatch`, `ssh-unreachable`, `ssh-auth-failed`, `credential-missing`.
+ */
+export async function openConnection(address: SshAddress, where: string): Promise<SshConnection> {
+  const { hostKey } = address;
+  if (hostKey === undefined) {
+    throw new SpillwayError("its SSH host key is not pinned, so nothing was sent to it", {
+      code: "host-key-unknown",
+      where,
+      hint: "Write its fingerprint as hostKey: SHA256:… in the settings.",
+    });
+  }
+  const credential = readCredential(address.credential, where);
+  const through = await openJump(address.jump, where);
+  let presented = "";
+  try {
+    for (const kinds of keyKinds) {
+      const attempt = await dial(address, { through: through?.client, credential, kinds, accept: (key) => key === hostKey });
+      if ("client" in attempt) return { client: attempt.client, close: () => closeAll(attempt.client, through) };
+      const offersOther = attempt.presented !== undefined && attempt.presented !== hostKey;
+      const lacksKind = kinds !== undefined && attempt.presented === undefined;
+      if (!offersOther && !lacksKind) throw connectFailure(attempt.error, address.credential, where);
+      presented ||= attempt.presented ?? "";
+    }
+  } catch (error) {
+    through?.close();
+    throw error;
+  }
+  through?.close();
+  throw new SpillwayError(`the host key is ${presented}, expected ${hostKey} (pinned)`, {
+    code: "host-key-mismatch",
+    where,
+    hint: "Nothing was sent to it. If the machine was made anew on purpose, pin its new key.",
+  });
+}
+
+/**
+ * The fingerprints of all keys that a host presents, the one it would use with us first; no login is tried.
+ * @throws SpillwayError `ssh-unreachable`, and what stands against its jump host.
+ */
+export async function presentedHostKeys(address: Omit<SshAddress, "hostKey">, where: string): Promise<[string, ...string[]]> {
+  const through = await openJump(address.jump, where);
+  const found = new Set<string>();
+  try {
+    for (const kinds of keyKinds) {
+      const attempt = await dial(address, { through: through?.client, credential: {}, kinds, accept: () => false });
+      if ("client" in attempt) throw new Error("bug: a key was accepted that nobody wanted");
+      if (attempt.presented !== undefined) found.add(attempt.presented);
+      else if (found.size === 0) throw connectFailure(attempt.error, address.credential, where);
+    }
+  } finally {
+    through?.close();
+  }
+  return [...found] as [string, ...string[]];
+}
+
+async function openJump(jump: JumpHost | undefined, where: string): Promise<SshConnection | undefined> {
+  return jump === undefined ? undefined : await openConnection(jump, `jump host ${jump.host}:${jump.port} on the way to ${where}`);
+}
+
+interface DialOptions {
+  readonly through: Client | undefined;
+  readonly credential: Pick<ConnectConfig, "privateKey" | "agent">;
+  readonly kinds: readonly ServerHostKeyAlgorithm[] | undefined;
+  readonly accept: (fingerprint: string) => boolean;
+}
+type DialFailure = Error & { level?: string };
+
+async function dial(
+  address: Omit<SshAddress, "hostKey">,
+  { through, credential, kinds, accept }: DialOptions,
+): Promise<{ client: Client } | { error: DialFailure; presented: string | undefined }> {
+  const client = new ssh2.Client();
+  let presented: string | undefined;
+  try {
+    const sock = through === undefined ? undefined : await forward(through, address);
+    await new Promise<void>((resolve, reject) => {
+      client.once("ready", resolve);
+      // `on`, not `once`: a refused connection may tell a second error, and one without a listener ends the process.
+      client.on("error", reject);
+      client.once("close", () => reject(new Error("it hung up before the login was complete")));
+      // Without it each small message waits 40 ms for the acknowledgement of the one before.
+      client.once("connect", () => void (sock === undefined && client.setNoDelay(true)));
+      client.connect({
+        ...(sock === undefined ? { host: address.host, port: address.port } : { sock }),
+        username: address.user,
+        ...credential,
+        ...(kinds === undefined ? {} : { algorithms: { serverHostKey: [...kinds] } }),
+        readyTimeout: connectTimeoutMs,
+        keepaliveInterval: 5000,
+        keepaliveCountMax: 4,
+        hostVerifier: (key: Buffer) => {
+          presented = fingerprintOf(key);
+          return accept(presented);
+        },
+      });
+    });
+    return { client };
+  } catch (error) {
+    client.destroy();
+    return { error: error as DialFailure, presented };
+  }
+}
+
+function forward(through: Client, { host, port }: Pick<SshAddress, "host" | "port">): Promise<ssh2.ClientChannel> {
+  return new Promise((resolve, reject) => {
+    through.forwardOut("127.0.0.1", 0, host, port, (error, channel) => {
+      if (error === undefined) resolve(channel);
+      else reject(new Error(`its jump host can't reach it: ${error.message}`, { cause: error }));
+    });
+  });
+}
+
+function closeAll(client: Client, through: SshConnection | undefined): void {
+  client.end();
+  through?.close();
+}
+
+function readCredential(credential: CredentialReference, where: string): Pick<ConnectConfig, "privateKey" | "agent"> {
+  if (credential.kind === "agent") {
+    const agent = process.env.SSH_AUTH_SOCK ?? "";
+    if (agent !== "") return { agent };
+    throw new SpillwayError("its credential is the ssh-agent, and none is there (SSH_AUTH_SOCK is not set)", {
+      code: "credential-missing",
+      where,
+      hint: "Start one (eval $(ssh-agent); ssh-add), or name a key file in the settings: key: ~/.ssh/id_ed25519",
+    });
+  }
+  const path = credential.path.startsWith("~/") ? join(homedir(), credential.path.slice(2)) : credential.path;
+  let privateKey: Buffer;
+  try {
+    privateKey = readFileSync(path);
+  } catch (cause) {
+    throw new SpillwayError(`its SSH key ${path} can't be read: ${(cause as Error).message}`, {
+      code: "credential-missing",
+      where,
+      cause,
+      hint: "Put the key back, or name another in the settings.",
+    });
+  }
+  const parsed = ssh2.utils.parseKey(privateKey);
+  if (!(parsed instanceof Error)) return { privateKey };
+  const encrypted = /encrypted|passphrase/i.test(parsed.message);
+  throw new SpillwayError(`its SSH key ${path} ${encrypted ? "is encrypted" : `can't be used: ${parsed.message}`}`, {
+    code: "credential-missing",
+    where,
+    hint: encrypted ? `Add it to an ssh-agent (ssh-add ${path}) and write key: agent` : "Name a private key in OpenSSH's or PEM format.",
+  });
+}
+
+function connectFailure(error: DialFailure, credential: CredentialReference, where: string): SpillwayError {
+  if (error instanceof SpillwayError) return error;
+  if (error.level === "client-authentication") {
+    const tried = credential.kind === "agent" ? "the keys of the ssh-agent" : `our SSH key ${credential.path}`;
+    return new SpillwayError(`it refuses ${tried}`, {
+      code: "ssh-auth-failed",
+      where,
+      cause: error,
+      hint: "The key must stand in its user's authorized_keys there.",
+    });
+  }
+  return new SpillwayError(`it does not answer over SSH: ${error.message}`, {
+    code: "ssh-unreachable",
+    where,
+    cause: error,
+    hint: "Look whether it is on and reachable, then run it again; it goes on from here.",
+  });
+}

@@ -1,0 +1,34 @@
+/** Who keeps a role running on a machine: systemd where it is the init, else the supervisor that comes in the bundle. */
+import type { AgentRole, InstallLayout } from "../agent/contract/install-layout.ts";
+import { shellSupervision } from "./commands/shell-supervisor.ts";
+import { systemdSupervision } from "./commands/systemd-unit.ts";
+import type { InstalledFile } from "./context.ts";
+import type { MachineFacts } from "./machine-facts.ts";
+
+/** Commands as argv. */
+export interface Supervision {
+  /** How the agent runs tasks there. */
+  readonly executor: "systemd" | "process";
+  /** What it needs on the machine beside the role's own files. */
+  readonly files: (layout: InstallLayout, role: AgentRole) => readonly InstalledFile[];
+  /** Prints `supervised` when the role is kept running. */
+  readonly readSupervised: (layout: InstallLayout, role: AgentRole) => string[];
+  /** Starts the role detached; it outlives this connection and is restarted when it fails. */
+  readonly startRole: (layout: InstallLayout, role: AgentRole) => string[];
+  /** Ends the role and what restarts it; tasks go on. */
+  readonly stopRole: (layout: InstallLayout, role: AgentRole) => string[];
+  /** The role's last log lines. */
+  readonly readRoleLog: (layout: InstallLayout, role: AgentRole) => string[];
+  /** Where a person finds the whole log. */
+  readonly logPlace: (layout: InstallLayout, role: AgentRole) => string;
+  /** Prints a line for each task that runs. */
+  readonly readRunningTasks: (layout: InstallLayout) => string[];
+  /** TERM to every process of every task, KILL after a while. */
+  readonly stopTasks: (layout: InstallLayout) => string[];
+  /** Takes the stopped role away from whoever keeps it running; the role's other files are still there. */
+  readonly forgetRole: (layout: InstallLayout, role: AgentRole) => string[];
+}
+
+export function supervisionOf({ root, systemd }: Pick<MachineFacts, "root" | "systemd">): Supervision {
+  return root === "" && systemd !== undefined ? systemdSupervision : shellSupervision;
+}

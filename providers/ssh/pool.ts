@@ -1,0 +1,63 @@
+/**
+ * Hosts that you own. They were there before us and stay: nothing is bought, switched on or deleted. Whether such a host
+ * has power only its owner knows, so one that does not answer is silent, never stopped or gone.
+ */
+import { connect } from "node:net";
+import { SpillwayError } from "../../agent/contract/errors.ts";
+import type { Machine } from "../../agent/contract/machine.ts";
+import type { ListedMachine, MachineStatus, Provider } from "../provider.ts";
+
+const dialTimeoutMs = 5000;
+/** The longest line an SSH server may open with (RFC 4253, 4.2). */
+const greetingBytes = 255;
+
+export const sshProvider: Provider = {
+  name: "ssh",
+
+  async status({ host, port, jump }: Machine): Promise<MachineStatus> {
+    // Behind a jump host only a login tells; what can be asked without one is whether the way there is open.
+    return (await greets(jump?.host ?? host, jump?.port ?? port)) ? "running" : "silent";
+  },
+
+  async start(machine: Machine): Promise<void> {
+    if ((await this.status(machine)) === "running") return;
+    throw new SpillwayError("it does not answer, and a host of your own can't be switched on from here", {
+      code: "machine-silent",
+      where: `machine ${machine.name} (${machine.host}:${machine.port})`,
+      hint: "Switch it on, or mend its network, and run it again.",
+    });
+  },
+
+  /** Its owner keeps it; what we installed has been removed before. */
+  async delete(): Promise<void> {},
+
+  /** Nothing was made, so nothing can have been made unrecorded: the settings are the list. */
+  async list(): Promise<ListedMachine[]> {
+    return [];
+  },
+};
+
+/** What identifies a host at this provider: its address. */
+export function sshProviderId(host: string, port: number): string {
+  return `ssh://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+/** Whether an SSH server opens the conversation there. */
+function greets(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port });
+    let heard = "";
+    const end = (answer: boolean) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.setTimeout(dialTimeoutMs, () => end(false));
+    socket.once("error", () => end(false));
+    socket.once("close", () => end(false));
+    socket.on("data", (chunk: Buffer) => {
+      heard += chunk.toString("latin1");
+      if (heard.startsWith("SSH-")) end(true);
+      else if (heard.length > greetingBytes) end(false);
+    });
+  });
+}

@@ -1,0 +1,135 @@
+/** Provider side of `SshMachine`: its key is pinned, and what speaks against it is written down before any host is changed. */
+import { z } from "zod";
+import { describeError, SpillwayError } from "../../../agent/contract/errors.ts";
+import { credentialReference, jumpHost, machine } from "../../../agent/contract/machine.ts";
+import { checkMachine, type HostReport } from "../../../bootstrap/actions/check.ts";
+import { presentedHostKeys } from "../../../bootstrap/ssh/connection.ts";
+import { machineOfHost } from "../../../providers/ssh/inventory.ts";
+import { sshProviderId } from "../../../providers/ssh/pool.ts";
+import { trustedKey } from "../../trusted-key.ts";
+import type { ResourceContext, ResourceHandler } from "../rpc.ts";
+
+const inputs = z.object({
+  environmentId: z.string(),
+  name: z.string(),
+  pool: z.string(),
+  host: z.string(),
+  port: z.number().int(),
+  user: z.string(),
+  credential: credentialReference,
+  hostKey: z.string().optional(),
+  trustOnFirstUse: z.boolean(),
+  jump: jumpHost.optional(),
+  labels: z.record(z.string(), z.string()),
+  site: z.string().optional(),
+  price: z.object({ hourly: z.number() }).optional(),
+  dials: z.string().optional(),
+  listenPort: z.number().int().optional(),
+});
+const outputs = z.object({
+  machine,
+  /** `failed`: as last looked at it can't be used, and `problem` says why. */
+  status: z.enum(["ok", "failed"]),
+  problem: z.string().optional(),
+});
+type Inputs = z.infer<typeof inputs>;
+type Outputs = z.infer<typeof outputs>;
+
+export const sshMachine: ResourceHandler<Inputs, Outputs> = {
+  inputs,
+  outputs,
+  secrets: [],
+  replaceOn: ["environmentId", "name"],
+  // A key that was just trusted by name is pinned by an update.
+  needsMending: (state) => state.status !== "ok" || trustedKey(state.machine.name) !== undefined,
+
+  async create(spec, context) {
+    return { id: sshProviderId(spec.host, spec.port), outputs: await examine(spec, undefined, context) };
+  },
+
+  async read(_id, state, context) {
+    const { problem: _, ...known } = outputs.parse(state);
+    try {
+      const report = await look(state, state.machine, context);
+      const problem = problemIn(report);
+      return problem === undefined ? { ...known, status: "ok" } : { ...known, status: "failed", problem };
+    } catch (error) {
+      return { ...known, status: "failed", problem: describeError(error) };
+    }
+  },
+
+  async update(_id, old, spec, context) {
+    return await examine(spec, old, context);
+  },
+
+  /** Its owner keeps it; nodes and the master were taken off before. */
+  async delete() {},
+};
+
+async function examine(spec: Inputs, old: (Inputs & Outputs) | undefined, context: ResourceContext): Promise<Outputs> {
+  const arch = old?.machine.attributes.arch;
+  let hostKey = pinned(spec, old);
+  try {
+    hostKey ??= await firstKey(spec, context);
+    const report = await look(spec, machineOf(spec, { hostKey, arch }), context);
+    const problem = problemIn(report);
+    if (problem !== undefined) throw unusable(spec, problem, report);
+    return { machine: machineOf(spec, { hostKey, arch: report.facts.arch }), status: "ok" };
+  } catch (error) {
+    if (context.signal.aborted) throw error;
+    return { machine: machineOf(spec, { hostKey, arch }), status: "failed", problem: describeError(error) };
+  }
+}
+
+/** What the settings say, else what was trusted by hand just now, else what was pinned at the first use of this very address. */
+function pinned(spec: Inputs, old: Outputs | undefined): string | undefined {
+  if (spec.hostKey !== undefined) return spec.hostKey;
+  const sameHost = old !== undefined && old.machine.host === spec.host && old.machine.port === spec.port;
+  return trustedKey(spec.name) ?? (sameHost ? old.machine.hostKey : undefined);
+}
+
+async function firstKey(spec: Inputs, context: ResourceContext): Promise<string> {
+  const where = whereOf(spec);
+  context.status("reading its host key");
+  if (spec.trustOnFirstUse) {
+    const [key] = await presentedHostKeys(spec, where);
+    context.log(`its host key ${key} is trusted from now on (trustOnFirstUse)`);
+    return key;
+  }
+  const presented = await presentedHostKeys(spec, where).then(
+    ([key]) => `It presents ${key}; compare it there (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), then write hostKey: "${key}"`,
+    () => "Read it there: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub, then write hostKey: SHA256:…",
+  );
+  throw new SpillwayError("its SSH host key is not pinned, so nothing was sent to it", {
+    code: "host-key-unknown",
+    where,
+    hint: `${presented}\n  Or write trustOnFirstUse: true to believe what it presents at first.`,
+  });
+}
+
+async function look(spec: Inputs, target: Outputs["machine"], context: ResourceContext): Promise<HostReport> {
+  const { environmentId, dials, listenPort } = spec;
+  return await checkMachine({ machine: target, environmentId, dials, listenPort, onProgress: context.status, signal: context.signal });
+}
+
+function problemIn(report: HostReport): string | undefined {
+  const bad = report.findings.filter(({ ok }) => !ok);
+  return bad.length === 0 ? undefined : bad.map(({ found }) => found).join("; ");
+}
+
+function unusable(spec: Inputs, problem: string, report: HostReport): SpillwayError {
+  const hints = report.findings.flatMap(({ ok, hint }) => (ok || hint === undefined ? [] : [hint]));
+  return new SpillwayError(`it can't become a node: ${problem}`, {
+    code: "preflight-failed",
+    where: whereOf(spec),
+    hint: [...hints, "Nothing was changed on it; run it again when that is mended."].join("\n  "),
+  });
+}
+
+function machineOf(spec: Inputs, found: { hostKey: string | undefined; arch: string | undefined }): Outputs["machine"] {
+  return machineOfHost(spec.pool, { hostKey: undefined, jump: undefined, site: undefined, price: undefined, ...spec }, found);
+}
+
+function whereOf({ name, host, port }: Pick<Inputs, "name" | "host" | "port">): string {
+  return `machine ${name} (${host}:${port})`;
+}

@@ -1,0 +1,42 @@
+/** Which machines the settings ask for, and which of them carries the master; pure. */
+import { type InventoryHost, inventory } from "../providers/ssh/inventory.ts";
+import type { EnvironmentSettings } from "./settings.ts";
+
+type LocalPool = Extract<EnvironmentSettings["pools"][string], { provider: "local" }>;
+type SshPool = Extract<EnvironmentSettings["pools"][string], { provider: "ssh" }>;
+
+/** A machine's name is its identity: another name is another machine. */
+export type WantedMachine =
+  | { readonly provider: "local"; readonly name: string; readonly pool: string; readonly settings: LocalPool }
+  | { readonly provider: "ssh"; readonly name: string; readonly pool: string; readonly settings: SshPool; readonly host: InventoryHost };
+
+const defaultPort = 7070;
+
+/** Local machines are `<pool>-1` … `<pool>-<count>`, hosts bear names of their own; pools in the order of the settings. */
+export function wantedMachines({ pools, jumps }: Pick<EnvironmentSettings, "pools" | "jumps">): WantedMachine[] {
+  return Object.entries(pools).flatMap(([pool, settings]): WantedMachine[] => {
+    if (settings.provider === "ssh")
+      return inventory(pool, settings, jumps).map((host) => ({ provider: "ssh", name: host.name, pool, settings, host }));
+    return Array.from({ length: settings.count }, (_unused, index) => ({
+      provider: "local",
+      name: `${pool}-${index + 1}`,
+      pool,
+      settings,
+    }));
+  });
+}
+
+/** The first machine of the masters' pool. */
+export function mastersMachine(machines: readonly WantedMachine[], settings: Pick<EnvironmentSettings, "masters">): WantedMachine {
+  const carrier = machines.find(({ pool }) => pool === settings.masters.pool);
+  if (carrier === undefined) throw new Error("bug: the settings were not checked for the masters' pool");
+  return carrier;
+}
+
+/** Where the master is to be reached; undefined for one on this computer, which takes a free port. */
+export function masterEndpoint(carrier: WantedMachine, settings: Pick<EnvironmentSettings, "masters">): URL | undefined {
+  if (carrier.provider === "local") return undefined;
+  const { host } = carrier.host;
+  const named = settings.masters.endpoint ?? `https://${host.includes(":") ? `[${host}]` : host}:${defaultPort}`;
+  return new URL(named);
+}
