@@ -19,11 +19,13 @@ export interface RackHost {
 export interface RackSettings {
   readonly onFailure?: "stop" | "continue";
   readonly heartbeat?: Record<string, string>;
+  /** Jump hosts by name. */
+  readonly jumps?: Record<string, RackHost["host"]>;
 }
 
 /** Writes the settings of an environment of these hosts; the first of the pool `rack` carries the master. */
 export function writeRack(checkout: Checkout, hosts: readonly RackHost[], settings: RackSettings = {}): void {
-  const { onFailure = "stop", heartbeat } = settings;
+  const { onFailure = "stop", heartbeat, jumps = {} } = settings;
   const poolOf = (name: string) => ({
     provider: "ssh",
     user: "ops",
@@ -35,7 +37,10 @@ export function writeRack(checkout: Checkout, hosts: readonly RackHost[], settin
   });
   const names = new Set(hosts.map(({ pool = "rack" }) => pool));
   const pools = Object.fromEntries([...names].map((name) => [name, poolOf(name)]));
-  const value = { masters: { pool: "rack" }, pools, ...(heartbeat === undefined ? {} : { heartbeat }) };
+  const jumpHosts = Object.fromEntries(
+    Object.entries(jumps).map(([name, { address, keyFile, hostKey }]) => [name, { host: address, user: "ops", key: keyFile, hostKey }]),
+  );
+  const value = { masters: { pool: "rack" }, pools, jumps: jumpHosts, ...(heartbeat === undefined ? {} : { heartbeat }) };
   const file = join(checkout.directory, "stacks/environment", "Pulumi.rack.yaml");
   writeFileSync(file, stringify({ config: { "spillway:environment": value } }));
 }
