@@ -2,7 +2,7 @@
 import type { BundlePlatform } from "../agent/contract/bundle-platform.ts";
 import type { AgentRole, InstallLayout } from "../agent/contract/install-layout.ts";
 import type { Machine } from "../agent/contract/machine.ts";
-import type { MachineFacts } from "./machine-facts.ts";
+import type { MachineFacts, MachineIdentity } from "./machine-facts.ts";
 import type { Remote } from "./remote.ts";
 import type { Session } from "./ssh/session.ts";
 
@@ -31,8 +31,8 @@ export interface BootstrapRequest {
   readonly bundle: (platform: BundlePlatform) => Promise<BundleFile>;
   /** Configuration, CA and keys of the role. */
   readonly files: (layout: InstallLayout, facts: MachineFacts) => readonly InstalledFile[];
-  /** The environment that wants the machine; another's is left alone. */
-  readonly environmentId?: string | undefined;
+  /** Whose the machine is to be, or is; another's is left alone. */
+  readonly identity?: MachineIdentity | undefined;
   /** Port on the machine that the role will listen on; checked to be free before anything is changed. */
   readonly listenPort?: number | undefined;
   /** https URL of the master; that the machine can dial it is checked before anything is changed. */
@@ -60,8 +60,6 @@ export interface BootstrapContext {
   bundle?: BundleFile;
   /** Whether something changed that a running role has to be restarted for. */
   restartNeeded: boolean;
-  /** Whether the environment's CA on the machine was replaced, so that an old certificate is worthless. */
-  authorityChanged: boolean;
 }
 
 export interface Phase {
@@ -75,8 +73,4 @@ export interface Phase {
 export function filledIn<T>(value: T | undefined, what: string): T {
   if (value === undefined) throw new Error(`bug: no phase before has filled in ${what}`);
   return value;
-}
-
-export function whereOf(machine: Machine): string {
-  return `machine ${machine.name} (${machine.host}:${machine.port})`;
 }

@@ -42,7 +42,7 @@ export function findingsOf(facts: MachineFacts, expected: Expectations): Finding
     ...ownership(facts, expected),
     ...platform(facts, expected.linked),
     ...(facts.root === "" && !expected.linked ? hostRights(facts, expected.user) : []),
-    disk(facts, expected.linked),
+    disk(facts, expected),
     ...memory(facts),
     clock(facts),
     tools(facts),
@@ -96,10 +96,14 @@ function hostRights(facts: MachineFacts, user: string): Finding[] {
   return [rights[facts.rights], good("init", `systemd ${systemd}`)];
 }
 
-function disk({ diskFreeMiB }: MachineFacts, linked: boolean): Finding {
+function disk({ diskFreeMiB, identity }: MachineFacts, { linked, environmentId }: Expectations): Finding {
   const needed = linked ? neededDiskMiB.linked : neededDiskMiB.uploaded;
   if (diskFreeMiB >= needed) return good("disk", `${diskFreeMiB} MiB free`);
-  return bad("disk", `${diskFreeMiB} MiB free on its disk, ${needed} MiB needed`, "Free some space there (df -h /opt).");
+  const words = `${diskFreeMiB} MiB free on its disk, ${needed} MiB needed`;
+  const hint = "Free some space there (df -h /opt).";
+  // A node that its tasks have filled goes on; only what is still to be unpacked needs room.
+  const isInstalled = identity !== undefined && identity.environmentId === environmentId;
+  return isInstalled ? { ...good("disk", words), hint } : bad("disk", words, hint);
 }
 
 function memory({ memoryMiB }: MachineFacts): Finding[] {

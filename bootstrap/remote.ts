@@ -5,6 +5,7 @@
 import type { CrashPoint } from "../agent/contract/crash-point.ts";
 import { withCrashPoint } from "../agent/contract/crash-point.ts";
 import { SpillwayError } from "../agent/contract/errors.ts";
+import { readable } from "./commands/shell.ts";
 import type { CommandResult, RunOptions, Session } from "./ssh/session.ts";
 
 export interface Remote {
@@ -47,7 +48,7 @@ function remoteUnder(
       if (dryRun) return "";
       const result = await withCrashPoint(point, () => session.run([...prefix, ...argv], options));
       if (result.code === 0) return result.stdout;
-      const words = `${result.stderr}\n${result.stdout}`.trim().split("\n").slice(-4).join(" · ");
+      const words = readable(`${result.stderr}\n${result.stdout}`.trim().split("\n").slice(-4).join(" · "));
       throw new SpillwayError(`could not ${sentence}: ${words === "" ? `the command ended with ${result.code}` : words}`, {
         code: /no space left on device/i.test(words) ? "disk-full" : "remote-command-failed",
         where,

@@ -4,7 +4,7 @@ import type { BootstrapContext, BootstrapRequest, Phase } from "./context.ts";
 
 /** Returns the sentences of what was changed; empty when everything was as it should be. */
 export async function runPhases(phases: readonly Phase[], request: BootstrapRequest): Promise<readonly string[]> {
-  const context: BootstrapContext = { request, restartNeeded: false, authorityChanged: false };
+  const context: BootstrapContext = { request, restartNeeded: false };
   const applying = phases.filter((phase) => phase.applies?.(request) ?? true);
   try {
     for (const [index, phase] of applying.entries()) {

@@ -13,6 +13,11 @@ export interface Supervision {
   readonly files: (layout: InstallLayout, role: AgentRole) => readonly InstalledFile[];
   /** Prints `supervised` when the role is kept running. */
   readonly readSupervised: (layout: InstallLayout, role: AgentRole) => string[];
+  /**
+   * Prints `outdated` when what the role was started from has changed since: a former run wrote it and died before it could
+   * start the role anew.
+   */
+  readonly readOutdated: (layout: InstallLayout, role: AgentRole) => string[];
   /** Starts the role detached; it outlives this connection and is restarted when it fails. */
   readonly startRole: (layout: InstallLayout, role: AgentRole) => string[];
   /** Ends the role and what restarts it; tasks go on. */

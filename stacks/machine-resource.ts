@@ -1,6 +1,6 @@
 /** The Pulumi resource of a wanted machine, by its provider. */
 import { join } from "node:path";
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import type { Machine } from "../agent/contract/machine.ts";
 import { LocalMachine } from "../providers/local/local-machine.ts";
 import { SshMachine } from "../providers/ssh/ssh-machine.ts";
@@ -46,6 +46,7 @@ export function machineResource(
     name,
     {
       environmentId,
+      environment: pulumi.getStack(),
       name,
       pool,
       host,

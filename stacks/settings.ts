@@ -53,7 +53,7 @@ export const environmentSettings = z
     }),
     pools: z
       .record(
-        resourceName.max(60, "use at most 60 characters, since machines are named <pool>-<number>"),
+        resourceName.max(60, "use at most 60 characters, since machines are named after it"),
         z.discriminatedUnion("provider", [localPool, sshPool]),
       )
       .refine((pools) => Object.keys(pools).length > 0, { message: "there must be at least one node pool" })
@@ -89,7 +89,10 @@ function refuseForLocalMaster(settings: EnvironmentSettings, carrier: z.infer<ty
 function refuseHosts({ pools, jumps }: EnvironmentSettings, refuse: Refuse): void {
   const [names, addresses] = [new Map<string, string>(), new Map<string, string>()];
   for (const [pool, one] of Object.entries(pools)) {
-    if (one.provider !== "ssh") continue;
+    if (one.provider === "local") {
+      for (let number = 1; number <= one.count; number++) names.set(`${pool}-${number}`, `pools.${pool}`);
+      continue;
+    }
     refuseJump(["pools", pool, "jump"], one.jump, jumps, refuse);
     for (const [index, entry] of one.hosts.entries()) {
       const path = ["pools", pool, "hosts", index];

@@ -26,6 +26,11 @@ export function wantedMachines({ pools, jumps }: Pick<EnvironmentSettings, "pool
   });
 }
 
+/** USD/hour of all of them, by the owner's own prices; what has none is free. */
+export function hourlyPrice(machines: readonly WantedMachine[]): number {
+  return machines.reduce((sum, machine) => sum + (machine.provider === "ssh" ? (machine.host.price?.hourly ?? 0) : 0), 0);
+}
+
 /** The first machine of the masters' pool. */
 export function mastersMachine(machines: readonly WantedMachine[], settings: Pick<EnvironmentSettings, "masters">): WantedMachine {
   const carrier = machines.find(({ pool }) => pool === settings.masters.pool);

@@ -37,3 +37,8 @@ export const machine = z.object({
   nodeBinary: z.string().optional().describe("a Node binary on that machine that may be linked to instead of uploaded"),
 });
 export type Machine = z.infer<typeof machine>;
+
+/** A machine as errors name it. */
+export function whereOf({ name, host, port }: Pick<Machine, "name" | "host" | "port">): string {
+  return `machine ${name} (${host}:${port})`;
+}

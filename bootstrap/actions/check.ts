@@ -8,7 +8,7 @@ import { facts } from "../phases/facts.ts";
 import { lookAround } from "../phases/preflight.ts";
 import { runPhases } from "../run-phases.ts";
 
-export interface CheckRequest extends Pick<BootstrapRequest, "onProgress" | "signal" | "listenPort" | "dials" | "environmentId"> {
+export interface CheckRequest extends Pick<BootstrapRequest, "onProgress" | "signal" | "listenPort" | "dials" | "identity"> {
   readonly machine: Machine;
 }
 

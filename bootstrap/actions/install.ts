@@ -1,5 +1,6 @@
 /** How a machine becomes a node (or carries the master): the phases, in order. */
 import type { BootstrapRequest } from "../context.ts";
+import { claim } from "../phases/claim.ts";
 import { connect } from "../phases/connect.ts";
 import { facts } from "../phases/facts.ts";
 import { install } from "../phases/install.ts";
@@ -10,7 +11,7 @@ import { start } from "../phases/start.ts";
 import { uploadBundle } from "../phases/upload-bundle.ts";
 import { runPhases } from "../run-phases.ts";
 
-const phases = [connect, facts, preflight, uploadBundle, install, join, start, ready];
+const phases = [connect, facts, preflight, claim, uploadBundle, install, join, start, ready];
 
 /** Returns the sentences of what was changed. Safe to repeat: what is as it should be is left alone. */
 export function installRole(request: BootstrapRequest): Promise<readonly string[]> {

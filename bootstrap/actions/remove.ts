@@ -4,19 +4,23 @@ import type { Machine } from "../../agent/contract/machine.ts";
 import type { BootstrapRequest } from "../context.ts";
 import { connect } from "../phases/connect.ts";
 import { facts } from "../phases/facts.ts";
+import { ownership } from "../phases/ownership.ts";
 import { stop } from "../phases/stop.ts";
 import { stopTasks } from "../phases/stop-tasks.ts";
 import { uninstall } from "../phases/uninstall.ts";
 import { runPhases } from "../run-phases.ts";
 
-const phases = [connect, facts, stop, stopTasks, uninstall];
+const phases = [connect, facts, ownership, stop, stopTasks, uninstall];
 
-export interface RemoveRequest extends Pick<BootstrapRequest, "onProgress" | "onSentence" | "dryRun" | "signal"> {
+export interface RemoveRequest extends Pick<BootstrapRequest, "identity" | "onProgress" | "onSentence" | "dryRun" | "signal"> {
   readonly machine: Machine;
   readonly role: AgentRole;
 }
 
-/** Returns the sentences of what was changed; after it the machine bears no trace of the role. */
+/**
+ * Returns the sentences of what was changed; after it the machine bears no trace of the role.
+ * Throws `not-ours` for a machine that has become somebody else's.
+ */
 export function removeRole(request: RemoveRequest): Promise<readonly string[]> {
   return runPhases(phases, { ...request, bundle: noBundle, files: () => [], awaitReady: async () => undefined });
 }

@@ -30,7 +30,9 @@ cat > "$part.tar.gz"
 have=$("$@" < "$part.tar.gz" | cut -d' ' -f1)
 if [ "$have" != "$want" ]; then echo "the bundle arrived broken: its SHA-256 is $have, expected $want" >&2; exit 1; fi
 tar -xzf "$part.tar.gz" -C "$part"
-if [ -n "$node" ]; then mkdir -p "$part/bin"; ln -sf "$node" "$part/bin/node"; fi
+if [ -n "$node" ]; then mkdir -p "$part/bin"; ln -sf "$node" "$part/bin/node"
+# Or a power cut would leave a bundle that is there by name and empty inside.
+else sync -f "$part" 2>/dev/null || sync; fi
 if [ ! -d "$dir" ]; then mv "$part" "$dir"; fi`,
     layout.bundle(digest),
     tarballSha256,

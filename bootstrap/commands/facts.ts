@@ -1,6 +1,6 @@
 /** Reading a machine's facts: one command, one line `key=value` each. */
 import { type AgentRole, type InstallLayout, installLayout } from "../../agent/contract/install-layout.ts";
-import { script } from "./shell.ts";
+import { readable, script } from "./shell.ts";
 
 /** What the machine is. SPILLWAY_ROOT is set on machines whose file system is a directory. Changes nothing. */
 export function readMachineFacts(): string[] {
@@ -36,7 +36,7 @@ export function readReach(host: string, port: number): string[] {
     `
 if ! command -v timeout >/dev/null 2>&1; then echo not-tried; exit 0
 elif command -v bash >/dev/null 2>&1; then words=$(timeout 5 bash -c ': </dev/tcp/"$1"/"$2"' bash "$1" "$2" 2>&1); code=$?
-elif command -v nc >/dev/null 2>&1; then words=$(timeout 5 nc -z "$1" "$2" 2>&1); code=$?
+elif command -v nc >/dev/null 2>&1; then words=$(timeout 5 nc -zv "$1" "$2" 2>&1); code=$?
 else echo not-tried; exit 0; fi
 case "$code $words" in
   0*|*refused*) echo reached ;;
@@ -60,14 +60,17 @@ printf 'current=%s\\n' "$(readlink "$2" 2>/dev/null)"`,
   );
 }
 
+/** A fact is a word or a path. */
+const longestFact = 1024;
+
 /** `key=value` lines → a map of lists, since a key may come more than once. */
 export function parseFacts(text: string): Map<string, string[]> {
   const facts = new Map<string, string[]>();
-  for (const line of text.split("\n")) {
+  for (const line of readable(text, 64 * 1024).split("\n")) {
     const at = line.indexOf("=");
     if (at <= 0) continue;
     const key = line.slice(0, at);
-    facts.set(key, [...(facts.get(key) ?? []), line.slice(at + 1).trim()]);
+    facts.set(key, [...(facts.get(key) ?? []), line.slice(at + 1, at + 1 + longestFact).trim()]);
   }
   return facts;
 }

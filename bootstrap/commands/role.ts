@@ -17,6 +17,21 @@ export function roleCommand(layout: InstallLayout, role: AgentRole): string[] {
   return [`${current}/bin/node`, ...nodeFlags[role], `${current}/agent.js`, role, "--config", layout.config(role)];
 }
 
+/** What a role reads when it starts. */
+export function roleSources(layout: InstallLayout, role: AgentRole): string[] {
+  const own = [layout.config(role), layout.caFile, layout.current(role)];
+  return role === "master" ? [...own, layout.intermediateCertFile, layout.intermediateKeyFile] : own;
+}
+
+/** Prints the certificate, and `authority=changed` when the CA is newer than it: then it is of no worth. */
+export function readCertificate(layout: InstallLayout): string[] {
+  return script(
+    `cat "$1" 2>/dev/null || exit 0; if [ -n "$(find "$2" -prune -newer "$1" 2>/dev/null)" ]; then echo authority=changed; fi`,
+    `${layout.state("agent")}/cert.pem`,
+    layout.caFile,
+  );
+}
+
 /** Everything on the machine that belongs to this role alone. */
 function filesOf(layout: InstallLayout, role: AgentRole): string[] {
   const files = [layout.config(role), layout.state(role), layout.logFile(role), layout.current(role)];

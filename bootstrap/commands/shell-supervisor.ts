@@ -1,6 +1,6 @@
 /** Roles and tasks under the POSIX sh supervisors of the bundle, for machines without systemd. */
 import type { Supervision } from "../supervision.ts";
-import { roleCommand } from "./role.ts";
+import { roleCommand, roleSources } from "./role.ts";
 import { script } from "./shell.ts";
 
 /** True in the shell when the process whose id is in file $1 has $2 in its command line; a reused id is never taken for it. */
@@ -35,6 +35,7 @@ set -e
 umask 077
 mkdir -p "$1" "$(dirname "$2")"
 log=$2 supervise=$3/supervise.sh state=$1; shift 3
+unset LC_ALL
 nohup sh "$supervise" "$state" -- "$@" >> "$log" 2>&1 < /dev/null &`,
       layout.state(role),
       layout.logFile(role),
@@ -46,6 +47,13 @@ nohup sh "$supervise" "$state" -- "$@" >> "$log" 2>&1 < /dev/null &`,
     script(`${runsFunction}\nend "$1/supervisor.pid" "$1"; end "$1/role.pid" "$2"`, layout.state(role), layout.config(role)),
 
   forgetRole: (layout, role) => ["rm", "-f", `${layout.state(role)}/supervisor.pid`],
+
+  readOutdated: (layout, role) =>
+    script(
+      `pid=$1; shift; if [ -e "$pid" ] && [ -n "$(find "$@" -prune -newer "$pid" 2>/dev/null)" ]; then echo outdated; fi`,
+      `${layout.state(role)}/role.pid`,
+      ...roleSources(layout, role),
+    ),
 
   readRoleLog: (layout, role) => ["tail", "-n", "5", layout.logFile(role)],
   logPlace: (layout, role) => layout.logFile(role),

@@ -1,7 +1,7 @@
 /** Roles as hardened systemd services, and tasks as the transient units that the agent makes. */
 import { type AgentRole, type InstallLayout, taskSlice, taskUnits, unitOf } from "../../agent/contract/install-layout.ts";
 import type { Supervision } from "../supervision.ts";
-import { roleCommand } from "./role.ts";
+import { roleCommand, roleSources } from "./role.ts";
 import { script } from "./shell.ts";
 
 export const systemdSupervision: Supervision = {
@@ -26,6 +26,18 @@ systemctl restart "$1"`,
 
   stopRole: (_layout, role) =>
     script(`systemctl disable --now --quiet "$1" 2>/dev/null || systemctl stop "$1" 2>/dev/null || :`, unitOf(role)),
+
+  readOutdated: (layout, role) =>
+    script(
+      `
+since=$(date -d "$(systemctl show --property=ExecMainStartTimestamp --value "$1")" +%s 2>/dev/null) || exit 0
+shift
+for path do changed=$(stat -c %Z "$path" 2>/dev/null) && [ "$changed" -gt "$since" ] && { echo outdated; exit 0; }; done
+exit 0`,
+      unitOf(role),
+      layout.unitFile(role),
+      ...roleSources(layout, role),
+    ),
 
   readRoleLog: (_layout, role) => ["journalctl", "--no-pager", "--output=cat", "--lines=5", `--unit=${unitOf(role)}`],
   logPlace: (_layout, role) => `journalctl -u ${unitOf(role)}`,

@@ -1,6 +1,7 @@
 /** Opens the SSH connection; the host key is checked before anything is sent. */
+
+import { whereOf } from "../../agent/contract/machine.ts";
 import type { Phase } from "../context.ts";
-import { whereOf } from "../context.ts";
 import { remoteOver } from "../remote.ts";
 import { connectSession } from "../ssh/session.ts";
 

@@ -1,8 +1,10 @@
 /** Reads what the machine is, and becomes root on it where that takes sudo. */
 import { SpillwayError } from "../../agent/contract/errors.ts";
 import { installLayout } from "../../agent/contract/install-layout.ts";
+import { whereOf } from "../../agent/contract/machine.ts";
 import { readMachineFacts } from "../commands/facts.ts";
-import { filledIn, type Phase, whereOf } from "../context.ts";
+import { readable } from "../commands/shell.ts";
+import { filledIn, type Phase } from "../context.ts";
 import { machineFacts } from "../machine-facts.ts";
 
 export const facts: Phase = {
@@ -13,7 +15,7 @@ export const facts: Phase = {
     const result = await remote.read(readMachineFacts());
     const found = machineFacts(result.stdout, asked, Date.now());
     if (found === undefined) {
-      throw new SpillwayError(`its shell did not answer as a POSIX shell does: ${result.stderr.trim().slice(0, 200)}`, {
+      throw new SpillwayError(`its shell did not answer as a POSIX shell does: ${readable(result.stderr.trim(), 200)}`, {
         code: "no-posix-shell",
         where: whereOf(context.request.machine),
         hint: "Its user needs sh as login shell.",

@@ -21,7 +21,6 @@ export const install: Phase = {
         stdin: file.content,
       });
       context.restartNeeded = true;
-      if (file.path === layout.caFile) context.authorityChanged = true;
     }
     const installed = parseFacts((await remote.read(readInstallation(layout, request.role, bundle.digest))).stdout);
     if (installed.get("current")?.[0] !== layout.bundle(bundle.digest)) {

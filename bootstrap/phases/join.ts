@@ -1,6 +1,6 @@
 /** Gives the agent its certificate: a single-use token goes over SSH's stdin, the agent makes its own key and asks the master. */
 import { X509Certificate } from "node:crypto";
-import { joinNode } from "../commands/role.ts";
+import { joinNode, readCertificate } from "../commands/role.ts";
 import { filledIn, type Phase } from "../context.ts";
 
 export const join: Phase = {
@@ -10,8 +10,9 @@ export const join: Phase = {
     const { request } = context;
     const remote = filledIn(context.remote, "remote");
     const layout = filledIn(context.layout, "layout");
-    const certificate = (await remote.read(["cat", `${layout.state("agent")}/cert.pem`])).stdout;
-    const token = await request.joinToken?.({ hasCertificate: isGood(certificate) && !context.authorityChanged });
+    const certificate = (await remote.read(readCertificate(layout))).stdout;
+    const hasCertificate = isGood(certificate) && !certificate.includes("authority=changed");
+    const token = await request.joinToken?.({ hasCertificate });
     if (token === undefined) return;
     await remote.change("remote.join", `join the pool as ${request.machine.name}`, joinNode(layout), { stdin: `${token}\n` });
     context.restartNeeded = true;

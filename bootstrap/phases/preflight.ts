@@ -1,8 +1,10 @@
 /** Refuses, before anything is changed, a machine that can't carry the role; names everything that is wrong at once. */
 import { SpillwayError } from "../../agent/contract/errors.ts";
+import { whereOf } from "../../agent/contract/machine.ts";
 import { readReach } from "../commands/facts.ts";
 import { readPortInUse } from "../commands/ports.ts";
-import { type BootstrapContext, filledIn, type Phase, whereOf } from "../context.ts";
+import { readable } from "../commands/shell.ts";
+import { type BootstrapContext, filledIn, type Phase } from "../context.ts";
 import { type Expectations, type Finding, findingsOf } from "../findings.ts";
 import { supervisionOf } from "../supervision.ts";
 
@@ -22,9 +24,15 @@ export const preflight: Phase = {
 /** Everything that is to be known before the machine is changed; the facts must be there. */
 export async function lookAround(context: BootstrapContext): Promise<Finding[]> {
   const facts = filledIn(context.facts, "facts");
-  const { machine, environmentId } = context.request;
+  const { machine, identity } = context.request;
   const [port, dials] = await Promise.all([portWanted(context), masterDialled(context)]);
-  return findingsOf(facts, { user: machine.user, linked: machine.nodeBinary !== undefined, environmentId, port, dials });
+  return findingsOf(facts, {
+    user: machine.user,
+    linked: machine.nodeBinary !== undefined,
+    environmentId: identity?.environmentId,
+    port,
+    dials,
+  });
 }
 
 async function portWanted(context: BootstrapContext): Promise<Expectations["port"]> {
@@ -44,5 +52,5 @@ async function masterDialled(context: BootstrapContext): Promise<Expectations["d
   const { hostname, port } = new URL(dials);
   const host = hostname.replace(/^\[|\]$/g, "");
   const answer = (await filledIn(context.remote, "remote").read(readReach(host, Number(port === "" ? 443 : port)))).stdout.trim();
-  return { to: dials, problem: answer.startsWith("no-way=") ? answer.slice("no-way=".length) : undefined };
+  return { to: dials, problem: answer.startsWith("no-way=") ? readable(answer.slice("no-way=".length), 200) : undefined };
 }

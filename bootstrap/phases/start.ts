@@ -8,9 +8,10 @@ export const start: Phase = {
     const { role } = context.request;
     const remote = filledIn(context.remote, "remote");
     const layout = filledIn(context.layout, "layout");
-    const { readSupervised, startRole, stopRole } = supervisionOf(filledIn(context.facts, "facts"));
+    const { readSupervised, readOutdated, startRole, stopRole } = supervisionOf(filledIn(context.facts, "facts"));
     const running = (await remote.read(readSupervised(layout, role))).stdout.includes("supervised");
-    if (running && !context.restartNeeded) return;
+    const isCurrent = async () => !(await remote.read(readOutdated(layout, role))).stdout.includes("outdated");
+    if (running && !context.restartNeeded && (await isCurrent())) return;
     if (running) await remote.change("remote.stop", `stop the ${role} to start it anew`, stopRole(layout, role));
     await remote.change("remote.start", `start the ${role}`, startRole(layout, role));
   },

@@ -57,7 +57,7 @@ export async function openConnection(address: SshAddress, where: string): Promis
   throw new SpillwayError(`the host key is ${presented}, expected ${hostKey} (pinned)`, {
     code: "host-key-mismatch",
     where,
-    hint: "Nothing was sent to it. If the machine was made anew on purpose, pin its new key.",
+    hint: "Nothing was sent to it. If the machine was made anew on purpose: spillway nodes trust NODE compares the two keys and says how its new one is pinned.",
   });
 }
 

@@ -1,7 +1,7 @@
 /** One SSH connection to a machine: its host key is checked before anything is sent, then commands run over it. */
 import type { Client, ClientChannel } from "ssh2";
 import { SpillwayError } from "../../agent/contract/errors.ts";
-import type { Machine } from "../../agent/contract/machine.ts";
+import { type Machine, whereOf } from "../../agent/contract/machine.ts";
 import { commandLine } from "../commands/shell.ts";
 import { openConnection } from "./connection.ts";
 
@@ -31,7 +31,7 @@ const maxOutputBytes = 4 * 1024 * 1024;
 
 /** Throws what `openConnection` throws. */
 export async function connectSession(machine: Machine): Promise<Session> {
-  const where = `machine ${machine.name} (${machine.host}:${machine.port})`;
+  const where = whereOf(machine);
   const { client, close } = await openConnection(machine, where);
   return sessionOver(client, where, close);
 }

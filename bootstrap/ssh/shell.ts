@@ -3,7 +3,7 @@ import { constants } from "node:os";
 import type { Readable, Writable } from "node:stream";
 import type { Client, ClientChannel } from "ssh2";
 import { SpillwayError } from "../../agent/contract/errors.ts";
-import type { Machine } from "../../agent/contract/machine.ts";
+import { type Machine, whereOf } from "../../agent/contract/machine.ts";
 import { commandLine } from "../commands/shell.ts";
 import { openConnection } from "./connection.ts";
 
@@ -61,7 +61,7 @@ async function overChannel(
   open: (client: Client, done: ChannelDone) => void,
   use: (channel: ClientChannel, where: string) => Promise<number>,
 ): Promise<number> {
-  const where = `machine ${machine.name} (${machine.host}:${machine.port})`;
+  const where = whereOf(machine);
   const { client, close } = await openConnection(machine, where);
   try {
     // Told by the channel's end; without a listener it would end the process.

@@ -43,7 +43,7 @@ export function registerDestroy(program: Command): void {
 }
 
 async function confirm(environment: string): Promise<void> {
-  const question = `This stops every task of ${environment} and takes its machines down. Type its name to go on: `;
+  const question = `This stops every task of ${environment} and takes it down: its own machines go, hosts of yours stay without a trace of it. Type its name to go on: `;
   if ((await ask(question, `spillway destroy ${environment} --yes`)) !== environment)
     throw new SpillwayError("not confirmed; nothing was changed", {
       code: "not-confirmed",

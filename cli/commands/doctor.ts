@@ -1,5 +1,7 @@
 /** `spillway doctor [HOST]`: what is wrong with this computer and its environments, or with one machine; nothing is changed. */
+
 import type { Command } from "commander";
+import { whereOf } from "../../agent/contract/machine.ts";
 import type { Finding } from "../../bootstrap/findings.ts";
 import { chosenEnvironment, environmentsBegun, environmentsDescribed } from "../chosen-environment.ts";
 import { wantsJson, withEnvironment, withExamples } from "../command-options.ts";
@@ -55,7 +57,7 @@ async function examineHost(command: Command, host: string): Promise<Section[]> {
   const { checkHost } = await import("../../stacks/workflow/check-host.ts");
   const { machine, findings } = await checkHost(environment, host, { onProgress: (step) => status(`  ${host}: ${step}`) });
   clearStatus();
-  return [{ title: `machine ${machine.name} (${machine.host}:${machine.port})`, findings }];
+  return [{ title: whereOf(machine), findings }];
 }
 
 function sectionText({ title, findings }: Section): string {

@@ -1,6 +1,8 @@
 /** `spillway nodes trust NODE`: another host key for a host that was made anew, compared by a person. */
+
 import type { Command } from "commander";
 import { SpillwayError } from "../../agent/contract/errors.ts";
+import { whereOf } from "../../agent/contract/machine.ts";
 import type { HostKeys } from "../../stacks/workflow/trust.ts";
 import { ask, refuseWithoutTerminal } from "../ask.ts";
 import { chosenEnvironment } from "../chosen-environment.ts";
@@ -69,7 +71,7 @@ function refuseOther(fingerprint: string, { machine, presented }: HostKeys): voi
   if (fingerprint === presented) return;
   throw new SpillwayError(`it presents ${presented}, not ${fingerprint}: nothing was changed`, {
     code: "host-key-mismatch",
-    where: `machine ${machine.name} (${machine.host}:${machine.port})`,
+    where: whereOf(machine),
     hint: "Somebody may stand between you and it. Compare the key on the host itself.",
   });
 }

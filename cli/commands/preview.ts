@@ -15,7 +15,7 @@ export function registerPreview(program: Command): void {
       status("  comparing what is there with the settings");
       const planned = await preview(environment, { onRow: () => undefined, onNotice: say });
       clearStatus();
-      if (wantsJson(command)) return printJson({ changes: planned });
+      if (wantsJson(command)) return printJson(planned);
       return showPlan(planned);
     });
   withExamples(command, ["spillway preview local"]);

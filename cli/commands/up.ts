@@ -4,7 +4,7 @@ import { formatCpu, formatDuration, formatMemory } from "../../agent/contract/qu
 import { productVersion } from "../../agent/contract/version.ts";
 import { readSettings } from "../../stacks/settings-file.ts";
 import { stateLayout } from "../../stacks/state-layout.ts";
-import { type PlannedChange, preview, type UpResult, up } from "../../stacks/workflow/up.ts";
+import { type Preview, preview, type UpResult, up } from "../../stacks/workflow/up.ts";
 import { ask, refuseWithoutTerminal } from "../ask.ts";
 import { outputOption, wantsJson, withExamples } from "../command-options.ts";
 import { interruptible } from "../interruptible.ts";
@@ -39,9 +39,9 @@ export function registerUp(program: Command): void {
   withExamples(command, ["spillway up local", "spillway up local --output json"]);
 }
 
-async function agreed(instead: string, planned: readonly PlannedChange[]): Promise<boolean> {
+async function agreed(instead: string, planned: Preview): Promise<boolean> {
   showPlan(planned);
-  if (planned.length === 0) return true;
+  if (planned.changes.length === 0) return true;
   if ((await ask("Apply? (yes/no) ", instead)) === "yes") return true;
   say("Nothing was changed.");
   return false;
@@ -55,7 +55,8 @@ function printResult(environment: string, { changes, masterUrl, pool, leftOut }:
   print(`One pool: ${size}     ${formatDuration(ms)}`);
   for (const problem of leftOut) print(`  left out    ${problem.replaceAll("\n", "\n              ")}`);
   print(`  master      ${masterUrl}   (access: ./spillway login --env ${environment})`);
-  print("  try         ./spillway run --cpu 1 -- echo hello");
-  print("              ./spillway pool --watch");
-  print("              ./spillway jobs submit --trace examples/trace/day.csv");
+  const which = environment === "local" ? "" : ` --env ${environment}`;
+  print(`  try         ./spillway run${which} --cpu 1 -- echo hello`);
+  print(`              ./spillway pool${which} --watch`);
+  print(`              ./spillway jobs submit${which} --trace examples/trace/day.csv`);
 }

@@ -4,7 +4,7 @@
  */
 import { connect } from "node:net";
 import { SpillwayError } from "../../agent/contract/errors.ts";
-import type { Machine } from "../../agent/contract/machine.ts";
+import { type Machine, whereOf } from "../../agent/contract/machine.ts";
 import type { ListedMachine, MachineStatus, Provider } from "../provider.ts";
 
 const dialTimeoutMs = 5000;
@@ -23,7 +23,7 @@ export const sshProvider: Provider = {
     if ((await this.status(machine)) === "running") return;
     throw new SpillwayError("it does not answer, and a host of your own can't be switched on from here", {
       code: "machine-silent",
-      where: `machine ${machine.name} (${machine.host}:${machine.port})`,
+      where: whereOf(machine),
       hint: "Switch it on, or mend its network, and run it again.",
     });
   },

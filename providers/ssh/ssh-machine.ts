@@ -4,6 +4,7 @@ import type { CredentialReference, JumpHost, Machine } from "../../agent/contrac
 
 export interface SshMachineArgs {
   environmentId: pulumi.Input<string>;
+  environment: pulumi.Input<string>;
   name: pulumi.Input<string>;
   pool: pulumi.Input<string>;
   host: pulumi.Input<string>;

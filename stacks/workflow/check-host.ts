@@ -1,6 +1,6 @@
 /** Looks at one machine of an environment as `up` would before it changes anything. Nothing is changed, there or here. */
 import { describeError, SpillwayError } from "../../agent/contract/errors.ts";
-import type { Machine } from "../../agent/contract/machine.ts";
+import { type Machine, whereOf } from "../../agent/contract/machine.ts";
 import { type CheckRequest, checkMachine } from "../../bootstrap/actions/check.ts";
 import type { Finding } from "../../bootstrap/findings.ts";
 import type { MachineFacts } from "../../bootstrap/machine-facts.ts";
@@ -36,7 +36,12 @@ export async function checkHost(environment: string, typed: string, options: Opt
   try {
     const key = trusted ? (await presentedHostKeys(subject, whereOf(subject)))[0] : undefined;
     const machine = key === undefined ? subject : { ...subject, hostKey: key };
-    const request = { machine, environmentId: known.environmentId, ...waysOf(settings, wanted, one), ...options };
+    const request = {
+      machine,
+      identity: known.environmentId === undefined ? undefined : { environmentId: known.environmentId, environment, machine: machine.name },
+      ...waysOf(settings, wanted, one),
+      ...options,
+    };
     const { facts, findings } = await checkMachine(request);
     return { machine, facts, findings: [connection(machine, key), ...findings] };
   } catch (error) {
@@ -83,8 +88,4 @@ function notMade(environment: string, name: string): SpillwayError {
     code: "no-such-machine",
     hint: `\`./spillway up ${environment}\` makes it.`,
   });
-}
-
-function whereOf({ name, host, port }: Machine): string {
-  return `machine ${name} (${host}:${port})`;
 }

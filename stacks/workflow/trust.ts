@@ -1,14 +1,14 @@
 /** Another host key for one machine: what is pinned and what is presented now, and the pin's replacement in the stack's state. */
 import { SpillwayError } from "../../agent/contract/errors.ts";
-import type { Machine } from "../../agent/contract/machine.ts";
+import { type Machine, whereOf } from "../../agent/contract/machine.ts";
 import { presentedHostKeys } from "../../bootstrap/ssh/connection.ts";
 import { machineOfHost } from "../../providers/ssh/inventory.ts";
-import { pinnedAt } from "../pinned-at.ts";
 import { environmentProgram } from "../program.ts";
 import { readSettings } from "../settings-file.ts";
 import { trustVariable } from "../trusted-key.ts";
 import { wantedMachines } from "../wanted-machines.ts";
 import { findMachine, knownMachines, noSuchMachine } from "./machines.ts";
+import { pinnedAt } from "./pinned-at.ts";
 import { type ProgressOptions, trackProgress } from "./progress.ts";
 import { engineFailure, parallel } from "./up.ts";
 import { explained, openStack } from "./workspace.ts";
@@ -43,7 +43,7 @@ export async function hostKeysOf(environment: string, typed: string): Promise<Ho
     );
   }
   const machine = machineOfHost(one.pool, one.host, { hostKey: made?.machine.hostKey });
-  const keys = await presentedHostKeys(machine, `machine ${machine.name} (${machine.host}:${machine.port})`);
+  const keys = await presentedHostKeys(machine, whereOf(machine));
   return {
     machine,
     urn: made?.urn,

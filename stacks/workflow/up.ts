@@ -5,6 +5,7 @@ import type { PoolSummary } from "../environment.ts";
 import { environmentProgram } from "../program.ts";
 import { readSettings } from "../settings-file.ts";
 import { stateLayout } from "../state-layout.ts";
+import { hourlyPrice, wantedMachines } from "../wanted-machines.ts";
 import { type ProgressOptions, trackProgress } from "./progress.ts";
 import { explained, openStack } from "./workspace.ts";
 
@@ -48,9 +49,15 @@ export interface PlannedChange {
   readonly operation: string;
 }
 
+export interface Preview {
+  readonly changes: readonly PlannedChange[];
+  /** USD/hour of all machines once it is done, by the owner's own prices. */
+  readonly hourly: number;
+}
+
 /** What `up` would change, without changing anything. */
-export async function preview(environment: string, options: ProgressOptions): Promise<PlannedChange[]> {
-  readSettings(environment);
+export async function preview(environment: string, options: ProgressOptions): Promise<Preview> {
+  const hourly = hourlyPrice(wantedMachines(readSettings(environment)));
   const stack = await openStack(environment);
   const planned = new Map<string, PlannedChange>();
   const progress = trackProgress({
@@ -62,7 +69,7 @@ export async function preview(environment: string, options: ProgressOptions): Pr
   });
   try {
     await explained(environment, () => stack.preview({ program, parallel, refresh: true, onEvent: progress.onEvent, color: "never" }));
-    return [...planned.values()];
+    return { changes: [...planned.values()], hourly };
   } catch (error) {
     throw engineFailure(error, progress.errors, `./spillway preview ${environment}`);
   }

@@ -72,6 +72,42 @@ it("installs, and changes nothing when it is run again", async () => {
   expect(await installRole(request())).toEqual([]);
 });
 
+it("starts a role anew that a former run had changed and died before it could start it", async () => {
+  // A role that stays up: its own failing starts would read the change by themselves.
+  const patient = join(dirname(where), "patient-node");
+  writeFileSync(patient, "#!/bin/sh\nexec sleep 600\n", { mode: 0o755 });
+  const linked = { machine: { ...machine, nodeBinary: patient } };
+  await installRole(request(linked));
+  expect(await installRole(request(linked))).toEqual([]);
+  const files: BootstrapRequest["files"] = (layout) => [{ path: layout.config("master"), content: '{"changed":true}\n', mode: "600" }];
+  const death = new AbortController();
+  const dying = request({
+    ...linked,
+    files,
+    signal: death.signal,
+    onSentence: (sentence) => void (sentence.includes("write master.json") && death.abort()),
+  });
+  await expect(installRole(dying)).rejects.toMatchObject({ code: "cancelled" });
+  expect(await installRole(request({ ...linked, files }))).toEqual(["stop the master to start it anew", "start the master"]);
+  expect(await installRole(request({ ...linked, files }))).toEqual([]);
+});
+
+it("leaves a machine alone that has become another one, or another environment's", async () => {
+  const identity = { environmentId: "e-1", environment: "test", machine: "one" };
+  expect(await installRole(request({ identity }))).toContain("mark it as one of test");
+  // What the running role writes comes and goes.
+  const installed = () => filesThere().filter((path) => /^(opt|etc)\//.test(path));
+  const before = installed();
+  for (const other of [
+    { ...identity, machine: "two" },
+    { ...identity, environmentId: "e-2" },
+  ])
+    await expect(removeRole({ machine, role: "master", identity: other })).rejects.toMatchObject({ code: "not-ours" });
+  expect(installed()).toEqual(before);
+  await removeRole({ machine, role: "master", identity });
+  expect(filesThere()).toEqual(untouched);
+});
+
 it("names a host key that is not the pinned one and sends nothing", async () => {
   const other = { ...machine, hostKey: "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" };
   await expect(installRole(request({ machine: other }))).rejects.toMatchObject({
@@ -81,6 +117,7 @@ it("names a host key that is not the pinned one and sends nothing", async () => 
 });
 
 it("removes every trace, and once more without complaint", async () => {
+  await installRole(request());
   await removeRole({ machine, role: "master" });
   expect(filesThere()).toEqual(untouched);
   expect(await removeRole({ machine, role: "master" })).toEqual([]);

@@ -93,8 +93,35 @@ it("a host that presents another key is refused by up, and taken when a person t
   expect(up.code, up.stdout + up.stderr).toBe(0);
 });
 
+it("a host that gets another name stays a node, under that name", async () => {
+  const { near: host, inner: behind } = hosts();
+  const fingerprint = (await host.read("ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub")).split(" ")[1] ?? "";
+  const known = { ...host, hostKey: fingerprint };
+  writeRack(checkout, [{ host: known }, { host: behind, over: { jump: "near", name: "renamed" } }], { jumps: { near: known } });
+  const { code, stdout, stderr } = await spillway("up", environment, "--yes");
+  expect(code, stdout + stderr).toBe(0);
+  const client = rackClient(checkout);
+  expect(await nodeStates(client)).toEqual({ near: "ready", renamed: "ready" });
+  client.dispose();
+  expect(await spillway("run", "--", "true")).toMatchObject({ code: 0 });
+});
+
 it("is destroyed through the jump host too", async () => {
   const { code, stdout, stderr } = await spillway("destroy", environment, "--yes");
   expect(code, stdout + stderr).toBe(0);
   for (const host of Object.values(hosts())) expect((await host.exec("ls /opt/spillway /etc/spillway")).code).not.toBe(0);
+});
+
+it("a first up that failed half-way leaves nothing after destroy either", async () => {
+  const { inner: host } = hosts();
+  await host.read(`ip route add default via ${host.address.replace(/\d+$/, "1")}`);
+  // Nobody is reached there, so the master is installed and never answers.
+  writeRack(checkout, [{ host }], { endpoint: `https://${host.address.replace(/\d+$/, "250")}:7070` });
+  const failed = await spillway("up", environment, "--yes");
+  expect(failed.code, failed.stdout + failed.stderr).toBe(1);
+  expect(failed.stderr).toContain("the master did not become ready");
+  expect((await host.exec("test -e /opt/spillway")).code).toBe(0);
+  const { code, stdout, stderr } = await spillway("destroy", environment, "--yes");
+  expect(code, stdout + stderr).toBe(0);
+  expect((await host.exec("ls /opt/spillway /etc/spillway /etc/systemd/system/spillway-master.service")).stdout).toBe("");
 });

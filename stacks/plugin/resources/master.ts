@@ -13,11 +13,11 @@ import type { InstalledFile } from "../../../bootstrap/context.ts";
 import { freePort } from "../../../providers/local/free-port.ts";
 import { providerOf } from "../../../providers/registry.ts";
 import { bundleAtHand, completeWithBundle } from "../bundle-at-hand.ts";
-import { identityOf } from "../identity-file.ts";
 import { waitFor, withMaster } from "../master-access.ts";
 import { removeFromMachine } from "../remove-from-machine.ts";
 import { replaceFile } from "../replace-file.ts";
 import type { ResourceContext, ResourceHandler } from "../rpc.ts";
+import { isSameMachine } from "../same-machine.ts";
 
 const readyTimeoutMs = 30_000;
 
@@ -75,12 +75,12 @@ export const master: ResourceHandler<Inputs, Outputs> = {
 
 /** Its records are on its machine: on another one it would begin with nothing, and say so to nobody. */
 async function refuseToMove(old: Inputs, spec: Inputs): Promise<void> {
-  if (old.machine.providerId === spec.machine.providerId) return;
+  if (isSameMachine(old.machine, spec.machine)) return;
   if ((await providerOf(old.machine.provider).status(old.machine)) === "gone") return;
   throw new SpillwayError(`moving the master from ${old.machine.name} to ${spec.machine.name} is not available in this version`, {
     code: "master-move",
     where: `environment ${spec.environment}`,
-    hint: "Keep masters.pool and that pool's name as they were, or destroy the environment and bring it up anew.",
+    hint: "The first machine of masters.pool carries it: keep that pool, its name and its first host as they were, or destroy the environment and bring it up anew.",
   });
 }
 
@@ -113,7 +113,7 @@ async function install(spec: Inputs, { endpoint, listen }: Place, context: Resou
     role: "master",
     bundle: (platform) => bundleAtHand(platform, context.status),
     files: (layout) => filesOf(spec, layout, endpoint, listen),
-    environmentId: spec.environmentId,
+    identity: { environmentId: spec.environmentId, environment: spec.environment, machine: spec.machine.name },
     listenPort: listen.port,
     awaitReady: () =>
       waitFor({
@@ -146,7 +146,6 @@ function filesOf(spec: Inputs, layout: InstallLayout, endpoint: string, listen: 
     timers: spec.timers,
   };
   return [
-    identityOf(spec, layout),
     { path: layout.caFile, content: spec.caCert, mode: "644" },
     { path: intermediateCertFile, content: spec.intermediateCert, mode: "644" },
     { path: intermediateKeyFile, content: spec.intermediateKey, mode: "600" },

@@ -2,16 +2,17 @@
 import { z } from "zod";
 import type { AgentConfig } from "../../../agent/contract/agent-config.ts";
 import { withCrashPoint } from "../../../agent/contract/crash-point.ts";
+import { SpillwayError } from "../../../agent/contract/errors.ts";
 import { machine } from "../../../agent/contract/machine.ts";
 import { resources } from "../../../agent/contract/resources.ts";
 import { installRole } from "../../../bootstrap/actions/install.ts";
 import { supervisionOf } from "../../../bootstrap/supervision.ts";
 import { providerOf } from "../../../providers/registry.ts";
 import { bundleAtHand, completeWithBundle } from "../bundle-at-hand.ts";
-import { identityOf } from "../identity-file.ts";
 import { isForgotten, isUnreachable, masterAccess, waitFor, withMaster, withPatientMaster } from "../master-access.ts";
 import { removeFromMachine } from "../remove-from-machine.ts";
 import type { ResourceContext, ResourceHandler } from "../rpc.ts";
+import { isSameMachine } from "../same-machine.ts";
 
 const readyTimeoutMs = 60_000;
 
@@ -59,9 +60,14 @@ export const node: ResourceHandler<Inputs, Outputs> = {
   },
 
   async update(_id, old, spec, context) {
-    // Why it is left out is told on its machine's row; what it was it stays.
-    if (spec.problem !== undefined) return { health: old.health === "absent" ? "absent" : "broken" };
-    if (old.machine.providerId !== spec.machine.providerId) await removeFromMachine(old, "agent", context);
+    const hasMoved = old.health !== "absent" && !isSameMachine(old.machine, spec.machine);
+    if (spec.problem !== undefined) {
+      // Recorded at its new place, its agent on the old one would be nobody's.
+      if (hasMoved) throw cannotMove(old.machine, spec.problem);
+      // Why it is left out is told on its machine's row; what it was it stays.
+      return { health: old.health === "absent" ? "absent" : "broken" };
+    }
+    if (hasMoved) await removeFromMachine(old, "agent", context);
     await install(spec, context);
     return { health: "ok" };
   },
@@ -72,6 +78,14 @@ export const node: ResourceHandler<Inputs, Outputs> = {
     await removeFromMachine(state, "agent", context);
   },
 };
+
+function cannotMove({ name, host, port }: Inputs["machine"], problem: string): SpillwayError {
+  return new SpillwayError(`its machine was to be another one, which can't be used: ${problem}`, {
+    code: "node-move",
+    where: `node ${name}`,
+    hint: `It stays on ${host}:${port}. Mend the new machine, or write the old address again.`,
+  });
+}
 
 async function install(spec: Inputs, context: ResourceContext): Promise<void> {
   const { name, pool, provider, providerId, labels, attributes, capacity, price } = spec.machine;
@@ -93,15 +107,14 @@ async function install(spec: Inputs, context: ResourceContext): Promise<void> {
     machine: spec.machine,
     role: "agent",
     bundle: (platform) => bundleAtHand(platform, context.status),
-    environmentId: spec.environmentId,
+    identity:
+      spec.environmentId === undefined ? undefined : { environmentId: spec.environmentId, environment: spec.environment, machine: name },
     // A local machine has this computer's own way to a master, which is on this computer too or has been dialled from here.
     dials: provider === "local" ? undefined : spec.endpoint,
     files: (layout, facts) => {
       const { executor } = supervisionOf(facts);
       const config: AgentConfig = { node: name, endpoint: spec.endpoint, caFile: layout.caFile, stateDir: layout.state("agent"), executor };
-      const identity = spec.environmentId === undefined ? [] : [identityOf({ ...spec, environmentId: spec.environmentId }, layout)];
       return [
-        ...identity,
         { path: layout.caFile, content: spec.caCert, mode: "644" },
         { path: layout.config("agent"), content: `${JSON.stringify(config, null, 2)}\n`, mode: "600" },
       ];

@@ -115,24 +115,34 @@ function writeLedger(directory: string, lines: readonly LedgerLine[]): void {
   replaceFile(join(directory, "final-ledger.jsonl"), text, { file: 0o644, directory: 0o755 });
 }
 
-/** On a machine that is off nothing runs; its tasks need not be waited for until its node counts as lost. */
+/**
+ * On a machine that is off nothing runs; its tasks need not be waited for until its node counts as lost. One that is silent
+ * to us is given up only when the master hears nothing of it either.
+ */
 async function giveUpMachinesWithoutPower(client: Client, state: Inputs): Promise<void> {
   for (const target of state.machines) {
-    if ((await providerOf(target.provider).status(target)) === "running") continue;
+    const status = await providerOf(target.provider).status(target);
+    if (status === "running") continue;
+    if (status === "silent" && !(await isSilentToMaster(client, target.name))) continue;
     await withCrashPoint("node.forget", () => client.removeNode(target.name));
   }
+}
+
+async function isSilentToMaster(client: Client, node: string): Promise<boolean> {
+  const known = (await client.nodes()).find(({ name }) => name === node);
+  return known === undefined || known.state === "disconnected" || known.state === "lost";
 }
 
 /** A silent master may still run tasks. Only the providers' word that every machine is off or gone makes silence harmless. */
 async function acceptSilenceOnlyWithoutPower(state: Inputs, context: ResourceContext): Promise<void> {
   const statuses = await Promise.all(state.machines.map((target) => providerOf(target.provider).status(target)));
-  const running = state.machines.filter((_machine, index) => statuses[index] === "running");
+  const running = state.machines.filter((_machine, index) => statuses[index] === "running" || statuses[index] === "silent");
   if (running.length === 0) {
     context.log("every machine is off, so no task runs; the master could not be asked for a final ledger");
     return;
   }
   throw new SpillwayError(
-    `the master at ${state.endpoint} does not answer, and ${running.length} machines still run (${running.map((one) => one.name).join(", ")})`,
+    `the master at ${state.endpoint} does not answer, and ${running.length} machines run, or may run (${running.map((one) => one.name).join(", ")})`,
     {
       code: "master-unreachable",
       where: `environment ${state.environment}`,

@@ -1,16 +1,18 @@
 /** Provider side of `SshMachine`: its key is pinned, and what speaks against it is written down before any host is changed. */
 import { z } from "zod";
 import { describeError, SpillwayError } from "../../../agent/contract/errors.ts";
-import { credentialReference, jumpHost, machine } from "../../../agent/contract/machine.ts";
+import { credentialReference, jumpHost, machine, whereOf } from "../../../agent/contract/machine.ts";
 import { checkMachine, type HostReport } from "../../../bootstrap/actions/check.ts";
 import { presentedHostKeys } from "../../../bootstrap/ssh/connection.ts";
 import { machineOfHost } from "../../../providers/ssh/inventory.ts";
 import { sshProviderId } from "../../../providers/ssh/pool.ts";
 import { trustedKey } from "../../trusted-key.ts";
+import { removeFromMachine } from "../remove-from-machine.ts";
 import type { ResourceContext, ResourceHandler } from "../rpc.ts";
 
 const inputs = z.object({
   environmentId: z.string(),
+  environment: z.string(),
   name: z.string(),
   pool: z.string(),
   host: z.string(),
@@ -62,8 +64,16 @@ export const sshMachine: ResourceHandler<Inputs, Outputs> = {
     return await examine(spec, old, context);
   },
 
-  /** Its owner keeps it; nodes and the master were taken off before. */
-  async delete() {},
+  /** Its owner keeps it. Nodes and the master were taken off before; what a failed first `up` began there is not in the state. */
+  async delete(_id, state, context) {
+    if (state.machine.hostKey === undefined) return;
+    try {
+      for (const role of ["agent", "master"] as const) await removeFromMachine(state, role, context);
+    } catch (error) {
+      if (!(error instanceof SpillwayError) || error.code === "cancelled") throw error;
+      context.log(`it could not be looked at for the last time: ${error.message}`);
+    }
+  },
 };
 
 async function examine(spec: Inputs, old: (Inputs & Outputs) | undefined, context: ResourceContext): Promise<Outputs> {
@@ -108,8 +118,15 @@ async function firstKey(spec: Inputs, context: ResourceContext): Promise<string>
 }
 
 async function look(spec: Inputs, target: Outputs["machine"], context: ResourceContext): Promise<HostReport> {
-  const { environmentId, dials, listenPort } = spec;
-  return await checkMachine({ machine: target, environmentId, dials, listenPort, onProgress: context.status, signal: context.signal });
+  const { environmentId, environment, name, dials, listenPort } = spec;
+  return await checkMachine({
+    machine: target,
+    identity: { environmentId, environment, machine: name },
+    dials,
+    listenPort,
+    onProgress: context.status,
+    signal: context.signal,
+  });
 }
 
 function problemIn(report: HostReport): string | undefined {
@@ -128,8 +145,4 @@ function unusable(spec: Inputs, problem: string, report: HostReport): SpillwayEr
 
 function machineOf(spec: Inputs, found: { hostKey: string | undefined; arch: string | undefined }): Outputs["machine"] {
   return machineOfHost(spec.pool, { hostKey: undefined, jump: undefined, site: undefined, price: undefined, ...spec }, found);
-}
-
-function whereOf({ name, host, port }: Pick<Inputs, "name" | "host" | "port">): string {
-  return `machine ${name} (${host}:${port})`;
 }

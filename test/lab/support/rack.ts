@@ -19,13 +19,15 @@ export interface RackHost {
 export interface RackSettings {
   readonly onFailure?: "stop" | "continue";
   readonly heartbeat?: Record<string, string>;
+  /** Of the master; its host's address when not given. */
+  readonly endpoint?: string;
   /** Jump hosts by name. */
   readonly jumps?: Record<string, RackHost["host"]>;
 }
 
 /** Writes the settings of an environment of these hosts; the first of the pool `rack` carries the master. */
 export function writeRack(checkout: Checkout, hosts: readonly RackHost[], settings: RackSettings = {}): void {
-  const { onFailure = "stop", heartbeat, jumps = {} } = settings;
+  const { onFailure = "stop", heartbeat, endpoint, jumps = {} } = settings;
   const poolOf = (name: string) => ({
     provider: "ssh",
     user: "ops",
@@ -40,7 +42,7 @@ export function writeRack(checkout: Checkout, hosts: readonly RackHost[], settin
   const jumpHosts = Object.fromEntries(
     Object.entries(jumps).map(([name, { address, keyFile, hostKey }]) => [name, { host: address, user: "ops", key: keyFile, hostKey }]),
   );
-  const value = { masters: { pool: "rack" }, pools, jumps: jumpHosts, ...(heartbeat === undefined ? {} : { heartbeat }) };
+  const value = { masters: { pool: "rack", endpoint }, pools, jumps: jumpHosts, ...(heartbeat === undefined ? {} : { heartbeat }) };
   const file = join(checkout.directory, "stacks/environment", "Pulumi.rack.yaml");
   writeFileSync(file, stringify({ config: { "spillway:environment": value } }));
 }

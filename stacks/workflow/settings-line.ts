@@ -1,7 +1,7 @@
 /** Where in a settings file something stands, for a person who is to change it. */
 import { existsSync, readFileSync } from "node:fs";
 import { isNode, LineCounter, parseDocument } from "yaml";
-import { settingsFile } from "./state-layout.ts";
+import { settingsFile } from "../state-layout.ts";
 
 /** The line (from 1) of the value at this path below `spillway:environment`; undefined when it is not there. */
 export function settingsLine(environment: string, path: readonly (string | number)[]): number | undefined {
