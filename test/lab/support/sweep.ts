@@ -31,7 +31,8 @@ export async function endLab(slot: LabSlot): Promise<void> {
     const unmounted = await runProgram(["umount", point]);
     if (unmounted.code !== 0) await runProgram(["umount", "--lazy", point]);
   }
-  for (const directory of leftovers(slot).controlGroups) removeControlGroup(directory);
+  // A process that was killed stays in its group for a moment after it has left the list: until its memory is given back.
+  await waitUntil(`the control groups of lab ${slot.number} are empty`, () => leftovers(slot).controlGroups.every(isRemoved), 30_000);
   await removeNetwork(slot);
   for (const directory of containerDirectories(slot)) rmSync(directory, { recursive: true, force: true });
   // Never across a mount that could not be taken away.
@@ -39,6 +40,17 @@ export async function endLab(slot: LabSlot): Promise<void> {
   const left = Object.entries(leftovers(slot)).filter(([, found]) => found.length > 0);
   if (left.length > 0)
     throw new Error(`lab ${slot.number} is not gone: ${left.map(([what, found]) => `${what}: ${found.join(", ")}`).join("; ")}`);
+}
+
+/** False while something is still in it. */
+function isRemoved(controlGroup: string): boolean {
+  try {
+    removeControlGroup(controlGroup);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EBUSY") return false;
+    throw error;
+  }
 }
 
 if (import.meta.main) {
