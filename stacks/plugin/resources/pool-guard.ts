@@ -10,6 +10,7 @@ import { withCrashPoint } from "../../../agent/contract/crash-point.ts";
 import { SpillwayError } from "../../../agent/contract/errors.ts";
 import { machine } from "../../../agent/contract/machine.ts";
 import { addResources, noResources, resources } from "../../../agent/contract/resources.ts";
+import type { MachineStatus } from "../../../providers/provider.ts";
 import { providerOf } from "../../../providers/registry.ts";
 import { isForgotten, isUnreachable, masterAccess, waitFor, withMaster, withPatientMaster } from "../master-access.ts";
 import { replaceFile } from "../replace-file.ts";
@@ -136,17 +137,19 @@ async function isSilentToMaster(client: Client, node: string): Promise<boolean> 
 /** A silent master may still run tasks. Only the providers' word that every machine is off or gone makes silence harmless. */
 async function acceptSilenceOnlyWithoutPower(state: Inputs, context: ResourceContext): Promise<void> {
   const statuses = await Promise.all(state.machines.map((target) => providerOf(target.provider).status(target)));
-  const running = state.machines.filter((_machine, index) => statuses[index] === "running" || statuses[index] === "silent");
-  if (running.length === 0) {
+  const named = (wanted: MachineStatus) => state.machines.filter((_machine, index) => statuses[index] === wanted).map(({ name }) => name);
+  const [running, silent] = [named("running"), named("silent")];
+  if (running.length + silent.length === 0) {
     context.log("every machine is off, so no task runs; the master could not be asked for a final ledger");
     return;
   }
-  throw new SpillwayError(
-    `the master at ${state.endpoint} does not answer, and ${running.length} machines run, or may run (${running.map((one) => one.name).join(", ")})`,
-    {
-      code: "master-unreachable",
-      where: `environment ${state.environment}`,
-      hint: `Mend it first: ./spillway up ${state.environment}, then destroy again. To give up what it knows: ./spillway destroy ${state.environment} --forget ${state.environment}`,
-    },
-  );
+  const facts = [
+    ...(running.length === 0 ? [] : [`${running.length} machines still run (${running.join(", ")})`]),
+    ...(silent.length === 0 ? [] : [`${silent.length} may run and do not answer either (${silent.join(", ")})`]),
+  ];
+  throw new SpillwayError(`the master at ${state.endpoint} does not answer, and ${facts.join("; ")}`, {
+    code: "master-unreachable",
+    where: `environment ${state.environment}`,
+    hint: `Mend it first: ./spillway up ${state.environment}, then destroy again. To give up what it knows: ./spillway destroy ${state.environment} --forget ${state.environment}`,
+  });
 }
