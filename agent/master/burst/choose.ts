@@ -1,0 +1,143 @@
+/**
+ * Which offer is bought for the first of the waiting jobs: the one with the lowest price for each waiting task that one
+ * machine of it would take, by the scheduler's own rules. Ties go to the lower price, then by id.
+ */
+import type { BurstRow } from "../../contract/ledger.ts";
+import { type Candidate, hourlyOf, type Offer } from "../../contract/plan.ts";
+import { formatDuration } from "../../contract/quantities.ts";
+import { place } from "../scheduler/place.ts";
+import type { PlanOptions } from "./options.ts";
+import { byId, compareText } from "./order.ts";
+import type { RuleFound } from "./rule.ts";
+import { type Demand, emptyNode, type Forecast, placeDemands } from "./situation.ts";
+
+/** A job whose rule holds. */
+export interface DueDemand extends Demand {
+  readonly found: RuleFound;
+}
+
+export interface Choice {
+  readonly candidates: readonly Candidate[];
+  readonly chosen?: { readonly offer: Offer; readonly taken: Forecast["placed"] };
+}
+
+interface Weighed {
+  readonly offer: Offer;
+  readonly hourly: number;
+  readonly taken: Forecast["placed"];
+  readonly fits: number;
+  /** The place of its burst pool in the rule's list. */
+  readonly rank: number;
+}
+
+export interface ChooseContext {
+  /** By id. */
+  readonly offers: readonly Offer[];
+  /** Why an offer is not to be had for a job now, whatever the money; undefined when it is. */
+  readonly unusable: (offer: Offer, job: string) => string | undefined;
+  /** Why one more machine of this offer is not allowed; undefined when it is. */
+  readonly forbidden: (offer: Offer) => string | undefined;
+  /** The same, if that was found out in this plan already. */
+  readonly knownForbidden: (offer: Offer) => string | undefined;
+  readonly now: number;
+}
+
+/** `head` must fit; `others` come after it in the order of placement. */
+export function choose(head: DueDemand, others: readonly DueDemand[], context: ChooseContext): Choice {
+  const rejected = new Map<string, string>();
+  const weighed: Weighed[] = [];
+  const weigh = scale(head, others, context.now);
+  for (const offer of context.offers) {
+    const reason = unfit(offer, head, context) ?? context.knownForbidden(offer);
+    if (reason === undefined) weighed.push(weigh(offer));
+    else rejected.set(offer.id, reason);
+  }
+  weighed.sort(
+    (a, b) => a.rank - b.rank || a.hourly / a.fits - b.hourly / b.fits || a.hourly - b.hourly || compareText(a.offer.id, b.offer.id),
+  );
+  let chosen: Weighed | undefined;
+  for (const one of weighed) {
+    // Looked at in the order of preference, so that the budget is asked once when it allows the best.
+    const reason = chosen === undefined ? context.forbidden(one.offer) : worse(one, chosen);
+    if (reason === undefined) chosen = one;
+    else rejected.set(one.offer.id, reason);
+  }
+  const weights = new Map(weighed.map((one) => [one.offer.id, one]));
+  const candidates = context.offers.map((offer): Candidate => {
+    const weight = weights.get(offer.id);
+    const reason = rejected.get(offer.id);
+    return {
+      offer: offer.id,
+      burstPool: offer.burstPool,
+      hourly: hourlyOf(offer),
+      ...(weight === undefined ? {} : { fits: weight.fits, hourlyPerTask: weight.hourly / weight.fits }),
+      chosen: offer.id === chosen?.offer.id,
+      ...(reason === undefined ? {} : { rejected: reason }),
+    };
+  });
+  return { candidates, ...(chosen === undefined ? {} : { chosen: { offer: chosen.offer, taken: chosen.taken } }) };
+}
+
+function unfit(offer: Offer, head: DueDemand, { unusable, now }: ChooseContext): string | undefined {
+  const { rule, position } = head.found;
+  if (!mayUse(head.found, offer)) return `rule ${position} uses ${(rule.use as readonly string[]).join(", ")} only`;
+  const single = place({ nodes: [emptyNode(offer.id, offer)] }, [{ ...head.job, indexes: head.indexes.slice(0, 1) }], now);
+  const rejection = single.unplaced[0]?.rejections[0]?.reason;
+  return rejection ?? unusable(offer, head.job.job);
+}
+
+/** How many tasks one machine of an offer would take, of all that may use its burst pool. Asked once for each shape. */
+function scale(head: DueDemand, others: readonly DueDemand[], now: number): (offer: Offer) => Weighed {
+  const takenBy = new Map<string, Forecast["placed"]>();
+  const { use } = head.found.rule;
+  return (offer) => {
+    const key = `${offer.burstPool} ${JSON.stringify(offer.shape)}`;
+    let taken = takenBy.get(key);
+    if (taken === undefined) {
+      const allowed = [head, ...others.filter((one) => mayUse(one.found, offer))];
+      taken = placeDemands([emptyNode(offer.id, offer)], allowed, now).placed;
+      takenBy.set(key, taken);
+    }
+    const fits = taken.reduce((sum, { tasks }) => sum + tasks, 0);
+    return { offer, hourly: hourlyOf(offer), taken, fits, rank: use === "cheapest" ? 0 : use.indexOf(offer.burstPool) };
+  };
+}
+
+function mayUse({ rule: { use } }: RuleFound, offer: Offer): boolean {
+  return use === "cheapest" || use.includes(offer.burstPool);
+}
+
+function worse(one: Weighed, best: Weighed): string {
+  if (one.rank > best.rank) return `burst pool ${best.offer.burstPool} comes first`;
+  const perTask = one.hourly / one.fits;
+  const bestPerTask = best.hourly / best.fits;
+  if (perTask > bestPerTask) {
+    return bestPerTask === 0 ? "dearer" : `${Number(((perTask / bestPerTask - 1) * 100).toPrecision(2))} % dearer for each task`;
+  }
+  return one.hourly > best.hourly ? "a dearer machine at the same price for each task" : "costs the same; the first by name was taken";
+}
+
+/** Offers that have failed lately, and those that were bought for a job in vain, are not bought again for a while. */
+export function unusableOffers(
+  rows: readonly BurstRow[],
+  { options, now }: { readonly options: PlanOptions; readonly now: number },
+): ChooseContext["unusable"] {
+  const failed = new Map<string, { at: number; reason: string }>();
+  const inVain = new Map<string, { at: number; burst: string }>();
+  for (const row of byId(rows)) {
+    const endedAt = row.at.retiring ?? row.at.draining;
+    if (endedAt === undefined) continue;
+    if (row.failure !== undefined && endedAt >= (failed.get(row.offer)?.at ?? 0))
+      failed.set(row.offer, { at: endedAt, reason: row.failure });
+    if (row.failure !== undefined || row.usedAt !== undefined || row.at.live === undefined || row.drain?.cause !== "idle") continue;
+    for (const { job } of row.for) inVain.set(`${row.offer} ${job}`, { at: endedAt, burst: row.id });
+  }
+  return (offer, job) => {
+    const failure = failed.get(offer.id);
+    const againMs = failure === undefined ? 0 : failure.at + options.failureCooldownMs - now;
+    if (failure !== undefined && againMs > 0) return `it failed: ${failure.reason}; tried again in ${formatDuration(againMs)}`;
+    const vain = inVain.get(`${offer.id} ${job}`);
+    if (vain !== undefined && now - vain.at < options.unusedCooldownMs) return `${vain.burst} was bought for this job and never got a task`;
+    return undefined;
+  };
+}
