@@ -50,6 +50,13 @@ export interface BootstrapRequest {
   readonly signal?: AbortSignal;
 }
 
+/** Stands for what only an installation needs, in actions that install nothing. */
+export const nothingToInstall: Pick<BootstrapRequest, "bundle" | "files" | "awaitReady"> = {
+  bundle: () => Promise.reject(new Error("bug: an action that installs nothing has asked for a bundle")),
+  files: () => [],
+  awaitReady: async () => undefined,
+};
+
 /** Grows phase by phase; a phase may rely on what the phases before it in the list have filled in. */
 export interface BootstrapContext {
   readonly request: BootstrapRequest;

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { machineFacts } from "./machine-facts.ts";
+import { identityFor, isSameIdentity, machineFacts } from "./machine-facts.ts";
 
 const answer = [
   "time=1700000000.500000000",
@@ -57,4 +57,24 @@ it("believes no rights that it does not know", () => {
 
 it("takes a torn identity file for none", () => {
   expect(machineFacts(answer.replace(/identity=.*/, 'identity={"environmentId":'), at, at)?.identity).toBeUndefined();
+});
+
+it("reads the burst that took the machine", () => {
+  const identity = { environmentId: "e-1", environment: "prod", machine: "b-1-1", burst: "b-1" };
+  const taken = answer.replace(/identity=.*/, `identity=${JSON.stringify(identity)}`);
+  expect(machineFacts(taken, at, at)?.identity).toEqual(identity);
+});
+
+it("tells machines apart by environment, name and burst, and not by the environment's name", () => {
+  const one = { environmentId: "e-1", environment: "prod", machine: "b-1-1", burst: "b-1" };
+  expect(isSameIdentity(one, { ...one, environment: "production" })).toBe(true);
+  for (const other of [{ environmentId: "e-2" }, { machine: "b-1-2" }, { burst: "b-2" }, { burst: undefined }])
+    expect(isSameIdentity(one, { ...one, ...other })).toBe(false);
+});
+
+it("gives a machine the identity of its environment, where that is known", () => {
+  const whose = { environmentId: "e-1", environment: "prod" };
+  expect(identityFor({ name: "rack-a" }, whose)).toEqual({ ...whose, machine: "rack-a" });
+  expect(identityFor({ name: "b-1-1", burst: "b-1" }, whose)).toEqual({ ...whose, machine: "b-1-1", burst: "b-1" });
+  expect(identityFor({ name: "rack-a" }, { ...whose, environmentId: undefined })).toBeUndefined();
 });

@@ -1,5 +1,6 @@
 /** What a machine says of itself, read off the output of one command. */
 import { z } from "zod";
+import type { Machine } from "../agent/contract/machine.ts";
 import { parseFacts } from "./commands/facts.ts";
 
 /** Facts of the machine that later phases decide by. */
@@ -33,8 +34,24 @@ export const machineIdentity = z.object({
   environmentId: z.string(),
   environment: z.string(),
   machine: z.string(),
+  burst: z.string().optional().describe("the burst that took it"),
 });
 export type MachineIdentity = z.infer<typeof machineIdentity>;
+
+/** The identity that a machine of an environment is to bear; undefined where the environment's id is not known. */
+export function identityFor(
+  machine: Pick<Machine, "name" | "burst">,
+  { environmentId, environment }: { readonly environmentId: string | undefined; readonly environment: string },
+): MachineIdentity | undefined {
+  if (environmentId === undefined) return undefined;
+  const { name, burst } = machine;
+  return { environmentId, environment, machine: name, ...(burst === undefined ? {} : { burst }) };
+}
+
+/** Whether both say the same machine of the same environment and burst; an environment's name is for people. */
+export function isSameIdentity(one: MachineIdentity, other: MachineIdentity): boolean {
+  return one.environmentId === other.environmentId && one.machine === other.machine && one.burst === other.burst;
+}
 
 const archNames: Record<string, string> = { x86_64: "x64", amd64: "x64", aarch64: "arm64", arm64: "arm64" };
 

@@ -15,6 +15,8 @@ export interface NodeArgs {
   adminToken: pulumi.Input<string>;
   /** Kept back for the master beside it. */
   reserve?: pulumi.Input<Resources>;
+  /** Of a burst: welcomed by no master for so long, its machine ends itself; ms. */
+  deadManMs?: pulumi.Input<number>;
 }
 
 export class Node extends pulumi.CustomResource {

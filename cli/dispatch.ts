@@ -20,6 +20,7 @@ Exit codes:
   0    done
   1    it failed: the sentence on stderr says why and what to do next
   2    wrong use of the command line
+  fsck 0 when nothing is wrong, 1 when something is left
   run  the job's own code (an array: of its first failing index); 125 when there is none, because
        Spillway could not run the job or it was cancelled elsewhere
   130  ended by Ctrl-C (run: after cancelling or detaching), 143 by SIGTERM (run: detached)
@@ -37,9 +38,10 @@ Examples:
   spillway run --help`;
 
 /** Planned and refused by name, so that nobody looks for a typing error. */
-const notYet = ["upgrade", "apply", "exec", "burst", "fsck", "top", "services", "secrets", "prices", "cost", "backup", "catalog", "adopt"];
+const notYet = ["upgrade", "apply", "exec", "top", "services", "secrets", "prices", "backup", "catalog", "adopt"];
 const notYetOf: Record<string, readonly string[]> = {
-  nodes: ["cordon", "uncordon", "drain", "remove", "adopt"],
+  nodes: ["remove", "adopt"],
+  burst: ["simulate"],
 };
 
 /** Runs one command line and ends the process with its code. */

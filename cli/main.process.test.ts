@@ -19,8 +19,11 @@ describe("the command line", () => {
     [["run", "-e", "novalue", "--", "true"], 2, "KEY=VALUE"],
     [["run"], 2, "missing required argument"],
     [["--env", "prod", "destroy", "local"], 2, "two environments were given, --env prod and local"],
-    [["burst", "list"], 2, '"spillway burst" is not available in this version'],
-    [["nodes", "drain", "m1"], 2, '"spillway nodes drain" is not available in this version'],
+    [["burst", "simulate"], 2, '"spillway burst simulate" is not available in this version'],
+    [["nodes", "remove", "m1"], 2, '"spillway nodes remove" is not available in this version'],
+    [["nodes", "drain", "m1", "--deadline", "soon"], 2, '--deadline: "soon" is not a duration'],
+    [["nodes", "drain"], 2, "missing required argument"],
+    [["burst", "stop"], 2, "missing required argument"],
     [["pool", "--env", "prod"], 1, 'there is no environment "prod" here (there is local)'],
     [["jobs", "submit", "--trace", "/nowhere"], 1, "there is no file /nowhere"],
   ])("spillway %j ends with %i and a sentence", async (words, expected, sentence) => {

@@ -113,6 +113,7 @@ export function plain(text: string): string {
 
 const stateStyles: Record<string, Style> = {
   ready: "green",
+  live: "green",
   succeeded: "green",
   running: "cyan",
   assigned: "cyan",
@@ -122,12 +123,20 @@ const stateStyles: Record<string, Style> = {
   suspect: "yellow",
   stopping: "yellow",
   disconnected: "yellow",
+  intent: "yellow",
+  launching: "yellow",
+  cordoned: "yellow",
+  draining: "yellow",
+  retiring: "yellow",
+  drained: "dim",
+  gone: "dim",
   cancelled: "dim",
   failed: "red",
   lost: "red",
+  leaked: "red",
 };
 
-/** A state of a node, job or task in its colour: the same everywhere. */
+/** A state of a node, job, task or burst in its colour: the same everywhere. */
 export function paintState(state: string): string {
   const style = stateStyles[state];
   return style === undefined ? state : paint(style, state);

@@ -8,6 +8,8 @@ export const verbs: readonly Verb[] = [
   { name: "env", summary: "the shell variables for plain Pulumi", load: async () => (await import("./commands/env.ts")).registerEnv },
   { name: "pool", summary: "all nodes' resources as one view", load: async () => (await import("./commands/pool.ts")).registerPool },
   { name: "nodes", summary: "the nodes of the pool", load: async () => (await import("./commands/nodes.ts")).registerNodes },
+  { name: "burst", summary: "machines bought for a while", load: async () => (await import("./commands/burst.ts")).registerBurst },
+  { name: "cost", summary: "what bursts and nodes cost", load: async () => (await import("./commands/cost.ts")).registerCost },
   {
     name: "run",
     summary: "run a command on the pool and follow its output",
@@ -16,7 +18,16 @@ export const verbs: readonly Verb[] = [
   { name: "jobs", summary: "list, show, cancel and submit jobs", load: async () => (await import("./commands/jobs.ts")).registerJobs },
   { name: "logs", summary: "the output of a job", load: async () => (await import("./commands/logs.ts")).registerLogs },
   { name: "events", summary: "what was decided, and why", load: async () => (await import("./commands/events.ts")).registerEvents },
-  { name: "explain", summary: "why a job or node is as it is", load: async () => (await import("./commands/explain.ts")).registerExplain },
+  {
+    name: "explain",
+    summary: "why a job, node or burst is as it is",
+    load: async () => (await import("./commands/explain.ts")).registerExplain,
+  },
+  {
+    name: "fsck",
+    summary: "what is there and should not be; mend it with --fix",
+    load: async () => (await import("./commands/fsck.ts")).registerFsck,
+  },
   {
     name: "doctor",
     summary: "what is wrong with this computer, or with one machine",

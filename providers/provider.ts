@@ -16,10 +16,37 @@ export type MachineStatus = "running" | "stopped" | "silent" | "gone";
 
 /** A machine as the provider lists it, found by its environment's tag and not by our own records. */
 export interface ListedMachine {
-  readonly providerId: string;
-  readonly name: string;
+  readonly machine: Machine;
   readonly environmentId: string;
+  /** The burst's tag; none on a machine of a node pool. */
+  readonly burst?: string;
   readonly status: "running" | "stopped";
+  /** ms since the epoch, where the provider knows it. */
+  readonly madeAt?: number;
+}
+
+export interface Listing {
+  readonly machines: readonly ListedMachine[];
+  /** What could not be asked whose it is, each with the reason: such a machine may bear the tag. */
+  readonly unasked: readonly { readonly machine: Machine; readonly why: string }[];
+}
+
+/** Where a provider looks. Each uses its own part; none of it is a record of what was made. */
+export interface ListScope {
+  /** The directory of local machines. */
+  readonly directory: string;
+  /** Hosts of one's own that may bear the tag. */
+  readonly hosts: readonly Machine[];
+  /** Whose a host is by its own word, undefined: nobody's. Rejects when it can't be asked. */
+  readonly identityOf: (machine: Machine) => Promise<HostIdentity | undefined>;
+}
+
+/** What the bootstrap wrote on a host: its tags. */
+export interface HostIdentity {
+  readonly environmentId: string;
+  readonly environment: string;
+  readonly machine: string;
+  readonly burst?: string | undefined;
 }
 
 export interface Provider {
@@ -34,6 +61,9 @@ export interface Provider {
   /** Deletes it with everything that runs on it; one that its owner keeps is left. A machine that is gone already is no error. */
   delete(machine: Machine): Promise<void>;
 
-  /** Every machine that bears this environment's tag, whoever made it. `where` is the provider's own scope (a directory, a region). */
-  list(environmentId: string, where: string): Promise<ListedMachine[]>;
+  /** Every machine that bears this environment's tag, whoever made it. Throws only when the provider itself can't be asked. */
+  list(environmentId: string, scope: ListScope): Promise<Listing>;
+
+  /** The command, run on the machine as its agent's user, by which it ends itself; empty where its owner keeps it. */
+  endCommand(machine: Machine): readonly string[];
 }

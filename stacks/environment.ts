@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { Master } from "../bootstrap/master.ts";
 import { Node } from "../bootstrap/node.ts";
 import { Authority } from "./authority.ts";
+import { Burster, type BursterArgs } from "./burster.ts";
 import { type MachineResource, machineResource } from "./machine-resource.ts";
 import { PoolGuard } from "./pool-guard.ts";
 import { Preflight } from "./preflight.ts";
@@ -63,15 +64,22 @@ export class Environment extends pulumi.ComponentResource {
       const kept = isCarrier ? { reserve } : {};
       return new Node(`node-${machine}`, { ...access, environmentId, machine: at, problem, ...kept }, changing);
     });
+    // The machines there are come first: what waits meanwhile is no reason to take more.
+    const bursters = bursterOf(
+      settings,
+      { ...access, environmentId, machines: layout.machines, directory: layout.bursts, logs: layout.logs },
+      { ...child, dependsOn: nodes },
+    );
     const guard = new PoolGuard(
       "pool-guard",
       {
         ...access,
         machines: machines.map(({ machine }) => machine),
         reserve,
+        burstDirectory: layout.bursts,
         logDirectory: layout.logs,
       },
-      { ...child, dependsOn: nodes },
+      { ...child, dependsOn: [...nodes, ...bursters] },
     );
 
     this.masterUrl = master.endpoint;
@@ -84,6 +92,15 @@ export class Environment extends pulumi.ComponentResource {
       .apply((problems) => problems.filter((problem) => problem !== undefined));
     this.registerOutputs({ masterUrl: this.masterUrl, ca: this.ca, pool: this.pool });
   }
+}
+
+/** None in an environment that does not burst. */
+function bursterOf(
+  { burst }: EnvironmentSettings,
+  surroundings: Omit<BursterArgs, "policy" | "pools" | "sweep">,
+  options: pulumi.CustomResourceOptions,
+): Burster[] {
+  return burst === undefined ? [] : [new Burster("burster", { ...surroundings, ...burst }, options)];
 }
 
 /** What must be done before the first machine is changed: every host is looked at, and those that may stop it are fine. */

@@ -12,6 +12,8 @@ export interface PoolGuardArgs {
   masterInstance: pulumi.Input<string>;
   caCert: pulumi.Input<string>;
   adminToken: pulumi.Input<string>;
+  /** The burster's own, where what is left of bursts is known; also without one, since there may have been one before. */
+  burstDirectory?: pulumi.Input<string>;
   /** The final ledger is kept here. */
   logDirectory: pulumi.Input<string>;
 }

@@ -3,7 +3,10 @@ import { z } from "zod";
 import { cpuQuantity, memoryQuantity } from "../agent/contract/quantities.ts";
 import { resourceName } from "../agent/contract/workload.ts";
 
-const labels = z.record(z.string(), z.string());
+/** What is said of a pool whose provider is none of this version's. */
+export const whichProvider = { error: "write provider: local (machines on this computer) or provider: ssh (hosts you own)" };
+
+export const labels = z.record(z.string(), z.string());
 
 export const localPool = z.strictObject({
   provider: z.literal("local").describe("machines on this computer"),
@@ -33,7 +36,7 @@ const key = z
   })
   .transform((text) => (text === "agent" ? { kind: "agent" as const } : { kind: "file" as const, path: text }));
 
-const hostDefaults = {
+export const hostDefaults = {
   user: user.optional().describe("the login; root, or one that may use sudo without a password (default root)"),
   port: port.optional().describe("of its SSH server (default 22)"),
   key: key.optional().describe("a private key file (~/… or /…), or agent (default agent)"),

@@ -12,10 +12,10 @@ export interface SettingsSource {
   readonly at: readonly string[];
 }
 
-type Path = readonly (string | number)[];
+export type Path = readonly (string | number)[];
 
 /** Keys and values of the design that this version does not have yet: accepted silently they would be a lie. */
-const laterTopLevel = ["roles", "burst", "upgrade", "volumes"];
+const laterTopLevel = ["roles", "upgrade", "volumes"];
 const laterProviders = ["aws", "azure"];
 
 /** Paths in the value that belong to a later version. */
@@ -25,9 +25,15 @@ export function laterKeys(value: unknown): Path[] {
   for (const key of laterTopLevel) if (key in settings) found.push([key]);
   const masters = record(settings.masters);
   if (typeof masters.count === "number" && masters.count > 1) found.push(["masters", "count"]);
-  for (const [name, pool] of Object.entries(record(settings.pools)))
-    if (laterProviders.includes(String(record(pool).provider))) found.push(["pools", name, "provider"]);
-  return found;
+  const burst = record(settings.burst);
+  if ("repatriate" in record(burst.retire)) found.push(["burst", "retire", "repatriate"]);
+  return [...found, ...ofLaterProviders(["pools"], settings.pools), ...ofLaterProviders(["burst", "pools"], burst.pools)];
+}
+
+function ofLaterProviders(at: Path, pools: unknown): Path[] {
+  return Object.entries(record(pools)).flatMap(([name, pool]) =>
+    laterProviders.includes(String(record(pool).provider)) ? [[...at, name, "provider"]] : [],
+  );
 }
 
 export function settingsError(
@@ -46,10 +52,11 @@ export function settingsError(
     if (issue.code === "unrecognized_keys") {
       for (const key of issue.keys) {
         const whole = [...path, key];
-        if (!covered(whole)) told.push(`${pathText(whole)}: ${unknownKey(key, keysAt(schema, path, value))}${lineOf(whole)}`);
+        if (!covered(whole))
+          told.push(`${pathText(whole)}: ${noneNamed("there is no such key", key, keysAt(schema, path, value))}${lineOf(whole)}`);
       }
     } else if (!covered(path)) {
-      told.push(`${pathText(path)}: ${issue.message}${lineOf(path)}`);
+      told.push(`${pathText(path)}: ${problemOf(issue, () => schemaAt(schema, path, value), value)}${lineOf(path)}`);
     }
   }
   return new SpillwayError(told.join("\n"), {
@@ -59,15 +66,34 @@ export function settingsError(
   });
 }
 
-function unknownKey(key: string, known: readonly string[]): string {
-  const near = known.length === 0 ? undefined : closest(key, [...known]);
-  return near !== undefined && distance(key, near) <= Math.max(2, key.length / 3)
-    ? `there is no such key. Did you mean "${near}"?`
-    : `there is no such key; there are: ${known.join(", ")}`;
+/** `problem`, and the one that was probably meant, or all there are. */
+export function noneNamed(problem: string, written: string, known: readonly string[]): string {
+  const near = known.length === 0 ? undefined : closest(written, [...known]);
+  return near !== undefined && distance(written, near) <= Math.max(2, written.length / 3)
+    ? `${problem}. Did you mean "${near}"?`
+    : `${problem}; there are: ${known.join(", ")}`;
 }
 
-/** The keys that the schema knows at this path; found by walking the JSON Schema made of it. */
+/** zod's words, where they are a person's; what is missing is told by what it would be. */
+function problemOf(issue: z.core.$ZodIssue, at: () => Record<string, unknown>, value: unknown): string {
+  if (issue.code === "invalid_key") return issue.issues.map(({ message }) => message).join("; ");
+  const isMissing = ["invalid_type", "invalid_union"].includes(issue.code) && valueAt(value, issue.path as Path) === undefined;
+  if (!isMissing) return issue.message;
+  const { description } = at();
+  return typeof description === "string" ? `is missing: ${description}` : "is missing";
+}
+
+function valueAt(value: unknown, path: Path): unknown {
+  return path.reduce<unknown>((at, part) => record(at)[part], value);
+}
+
+/** The keys that the schema knows at this path. */
 function keysAt(schema: z.ZodType, path: Path, value: unknown): string[] {
+  return Object.keys(record(schemaAt(schema, path, value).properties));
+}
+
+/** What the JSON Schema made of the schema says at this path. */
+function schemaAt(schema: z.ZodType, path: Path, value: unknown): Record<string, unknown> {
   let at = record(z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }));
   let written = value;
   for (const part of path) {
@@ -75,7 +101,7 @@ function keysAt(schema: z.ZodType, path: Path, value: unknown): string[] {
     written = record(written)[part];
     at = branch(record(properties[String(part)] ?? at.additionalProperties ?? at.items), written);
   }
-  return Object.keys(record(at.properties));
+  return at;
 }
 
 /** Of several shapes the one for the provider that is written there. */
@@ -100,7 +126,7 @@ function lineFinder(source: SettingsSource | undefined): (path: Path) => string 
 }
 
 /** `pools.rack.hosts[2].port` */
-function pathText(path: Path): string {
+export function pathText(path: Path): string {
   if (path.length === 0) return "spillway:environment";
   return path.map((part, index) => (typeof part === "number" ? `[${part}]` : `${index === 0 ? "" : "."}${part}`)).join("");
 }

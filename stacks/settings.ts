@@ -5,11 +5,12 @@
 import { z } from "zod";
 import { nodeTimers } from "../agent/contract/agent-config.ts";
 import { cpuQuantity, durationQuantity, memoryQuantity } from "../agent/contract/quantities.ts";
-import { type Resources, shortages } from "../agent/contract/resources.ts";
+import type { Resources } from "../agent/contract/resources.ts";
 import { resourceName } from "../agent/contract/workload.ts";
-import { hostName } from "../providers/ssh/inventory.ts";
-import { jumpHosts, localPool, sshPool } from "./pool-settings.ts";
+import { burstSettings, filledBurst } from "./burst-settings.ts";
+import { jumpHosts, localPool, sshPool, whichProvider } from "./pool-settings.ts";
 import { laterKeys, type SettingsSource, settingsError } from "./settings-error.ts";
+import { refuseContradictions } from "./settings-rules.ts";
 
 const timers = z
   .strictObject({
@@ -54,68 +55,19 @@ export const environmentSettings = z
     pools: z
       .record(
         resourceName.max(60, "use at most 60 characters, since machines are named after it"),
-        z.discriminatedUnion("provider", [localPool, sshPool]),
+        z.discriminatedUnion("provider", [localPool, sshPool], whichProvider),
       )
       .refine((pools) => Object.keys(pools).length > 0, { message: "there must be at least one node pool" })
       .describe("node pools by name"),
     jumps: jumpHosts.describe("hosts that are passed through on the way to others, by name"),
     heartbeat: timers.prefault({}).describe("when silence means something"),
+    burst: burstSettings.optional().describe("machines that are taken for a while when the pool is full; without it none are"),
   })
-  .superRefine((settings, context) => {
-    const refuse = (path: (string | number)[], message: string) => context.addIssue({ code: "custom", path, message });
-    const carrier = settings.pools[settings.masters.pool];
-    if (carrier === undefined) {
-      const names = Object.keys(settings.pools).join(", ");
-      refuse(["masters", "pool"], `there is no node pool "${settings.masters.pool}"; there are: ${names}`);
-    } else if (carrier.provider === "local") refuseForLocalMaster(settings, carrier, refuse);
-    refuseHosts(settings, refuse);
-  });
+  .superRefine((settings, context) =>
+    refuseContradictions(settings, (path, message) => context.addIssue({ code: "custom", path: [...path], message })),
+  )
+  .transform(({ burst, ...settings }) => ({ ...settings, ...(burst === undefined ? {} : { burst: filledBurst(burst, settings.jumps) }) }));
 export type EnvironmentSettings = z.infer<typeof environmentSettings>;
-
-type Refuse = (path: (string | number)[], message: string) => void;
-
-function refuseForLocalMaster(settings: EnvironmentSettings, carrier: z.infer<typeof localPool>, refuse: Refuse): void {
-  const { pool, endpoint, reserve: kept } = settings.masters;
-  const short = shortages(kept, { ...carrier, gpus: [] });
-  if (short.length > 0) refuse(["masters", "reserve"], `keeps back more ${short.join(" and ")} than a machine of pool "${pool}" has`);
-  if (endpoint !== undefined)
-    refuse(["masters", "endpoint"], "a master on this computer listens on a free loopback port of its own choice");
-  for (const [name, { provider }] of Object.entries(settings.pools)) {
-    if (provider === "local") continue;
-    refuse(["masters", "pool"], `the hosts of pool "${name}" can't dial a master on this computer's loopback; choose a pool of hosts`);
-  }
-}
-
-function refuseHosts({ pools, jumps }: EnvironmentSettings, refuse: Refuse): void {
-  const [names, addresses] = [new Map<string, string>(), new Map<string, string>()];
-  for (const [pool, one] of Object.entries(pools)) {
-    if (one.provider === "local") {
-      for (let number = 1; number <= one.count; number++) names.set(`${pool}-${number}`, `pools.${pool}`);
-      continue;
-    }
-    refuseJump(["pools", pool, "jump"], one.jump, jumps, refuse);
-    for (const [index, entry] of one.hosts.entries()) {
-      const path = ["pools", pool, "hosts", index];
-      refuseJump([...path, "jump"], entry.jump, jumps, refuse);
-      const name = hostName(pool, entry);
-      const address = `${entry.host}:${entry.port ?? one.port ?? 22}`;
-      const where = `pools.${pool}.hosts[${index}]`;
-      const other = names.get(name);
-      if (other !== undefined)
-        refuse([...path, "name"], `its machine would be named ${name} like that of ${other}: write a name of its own`);
-      if (addresses.has(address)) refuse([...path, "host"], `${address} stands in ${addresses.get(address)} already`);
-      names.set(name, where);
-      addresses.set(address, where);
-      if (!resourceName.safeParse(name).success) refuse([...path, "name"], `"${name}" can't be a machine's name: write one of its own`);
-    }
-  }
-}
-
-function refuseJump(path: (string | number)[], jump: string | undefined, jumps: EnvironmentSettings["jumps"], refuse: Refuse): void {
-  if (jump === undefined || jump in jumps) return;
-  const known = Object.keys(jumps).join(", ");
-  refuse(path, `there is no jump host "${jump}"${known === "" ? "; name it under jumps" : `; there are: ${known}`}`);
-}
 
 /** Throws a SpillwayError `settings` that lists everything that is wrong. */
 export function parseSettings(value: unknown, source?: SettingsSource): EnvironmentSettings {

@@ -11,6 +11,8 @@ export interface StateLayout {
   readonly context: string;
   /** One directory per local machine. */
   readonly machines: string;
+  /** The burster's own: its configuration, and the stacks of bursts with their backend and passphrase. */
+  readonly bursts: string;
   /** Kept after a teardown. */
   readonly logs: string;
 }
@@ -31,6 +33,7 @@ export function stateLayout(environment: string): StateLayout {
     passphrase: join(root, "passphrase"),
     context: join(root, "context.json"),
     machines: join(root, "machines"),
+    bursts: join(root, "bursts"),
     logs: join(root, "logs"),
   };
 }

@@ -1,4 +1,5 @@
 /** Which machines the settings ask for, and which of them carries the master; pure. */
+import { addressOf } from "../agent/contract/endpoint.ts";
 import { type InventoryHost, inventory } from "../providers/ssh/inventory.ts";
 import type { EnvironmentSettings } from "./settings.ts";
 
@@ -26,6 +27,21 @@ export function wantedMachines({ pools, jumps }: Pick<EnvironmentSettings, "pool
   });
 }
 
+export interface SpareHost {
+  readonly provider: "ssh";
+  readonly name: string;
+  /** The burst pool. */
+  readonly pool: string;
+  readonly host: InventoryHost;
+}
+
+/** The hosts that bursts may take, under their own names; a burst calls them by its nodes'. */
+export function spareHosts({ burst }: Pick<EnvironmentSettings, "burst">): SpareHost[] {
+  return Object.entries(burst?.pools ?? {}).flatMap(([pool, settings]) =>
+    settings.provider === "ssh" ? settings.hosts.map((host) => ({ provider: "ssh" as const, name: host.name, pool, host })) : [],
+  );
+}
+
 /** USD/hour of all of them, by the owner's own prices; what has none is free. */
 export function hourlyPrice(machines: readonly WantedMachine[]): number {
   return machines.reduce((sum, machine) => sum + (machine.provider === "ssh" ? (machine.host.price?.hourly ?? 0) : 0), 0);
@@ -44,4 +60,10 @@ export function masterEndpoint(carrier: WantedMachine, settings: Pick<Environmen
   const { host } = carrier.host;
   const named = settings.masters.endpoint ?? `https://${host.includes(":") ? `[${host}]` : host}:${defaultPort}`;
   return new URL(named);
+}
+
+/** What a host must be able to do for the master's sake: carry it, or dial it. */
+export function waysOf(endpoint: URL | undefined, isCarrier: boolean): { listenPort: number } | { dials: string } | Record<string, never> {
+  if (endpoint === undefined) return {};
+  return isCarrier ? { listenPort: addressOf(endpoint).port } : { dials: endpoint.origin };
 }

@@ -1,5 +1,6 @@
 /**
- * agent/main.ts and all it needs, as JavaScript: agent.js with what every command uses, and chunks/ with what only some do.
+ * agent/main.ts and all it needs, as JavaScript: agent.js with what every command uses, chunks/ with what only some do, and
+ * plan-worker.js, which the master starts as a thread.
  * One file for all was measured to cost an idle agent 10 MiB for code of the master and of X.509 that it never runs.
  */
 import { join } from "node:path";
@@ -27,7 +28,7 @@ const withoutTranslations: Plugin = {
 };
 
 export interface AgentScript {
-  /** `agent.js` and `chunks/….js`. */
+  /** `agent.js`, `plan-worker.js` (the master's thread that makes burst plans) and `chunks/….js`. */
   readonly files: readonly { readonly path: string; readonly content: Buffer }[];
   /** The folders (`node_modules/…`) whose code went in. */
   readonly packages: readonly string[];
@@ -40,7 +41,7 @@ export async function bundleAgentScript(repository: string): Promise<AgentScript
     const result = await build({
       absWorkingDir: repository,
       preserveSymlinks: true, // paths inside the files must not tell where node_modules really is
-      entryPoints: { agent: join("agent", "main.ts") },
+      entryPoints: { agent: join("agent", "main.ts"), "plan-worker": join("agent", "master", "burst", "plan-worker.ts") },
       outdir: "bundle",
       chunkNames: "chunks/[hash]",
       bundle: true,

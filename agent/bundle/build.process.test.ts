@@ -1,4 +1,6 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
 import {
   appendFileSync,
   copyFileSync,
@@ -15,7 +17,10 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { createClient } from "../contract/client.ts";
 import { productVersion, wireVersion } from "../contract/version.ts";
+import { createIntermediate, createRootCa } from "../master/auth/certificates.ts";
+import { aPolicy } from "../master/burst/testing/builders.ts";
 import { buildBundle, cacheDirectory } from "./build.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -49,6 +54,49 @@ test("an unpacked bundle runs, knows its digest, and holds what a machine needs"
   for (const name of ["supervise.sh", "task-supervisor.sh"]) expect(statSync(join(unpacked, name)).mode & 0o777).toBe(0o755);
   expect(readFileSync(join(unpacked, "THIRD-PARTY-NOTICES"), "utf8")).toMatch(/==== ws [\d.]+ \(MIT\)/);
   expect(existsSync(join(unpacked, "bin"))).toBe(false);
+});
+
+test("a master of an unpacked bundle finds the thread that makes its burst plans", async () => {
+  const { tarball } = await buildBundle({ platform: "host", outDir: join(directory, "one") });
+  const unpacked = unpack(tarball, "unpacked-master");
+  const root = await createRootCa("spillway test", 30);
+  const intermediate = await createIntermediate(root, "spillway test masters", 20);
+  const file = (name: string, content: string) => {
+    writeFileSync(join(directory, name), content, { mode: 0o600 });
+    return join(directory, name);
+  };
+  const config = file(
+    "master.json",
+    JSON.stringify({
+      environment: { id: "7f6e7a53-2b3c-4a55-9f0e-1f1d8f6f0001", name: "test" },
+      listen: { host: "127.0.0.1", port: 0 },
+      endpoint: "https://127.0.0.1",
+      stateDir: join(directory, "master-state"),
+      caFile: file("ca.pem", root.certificate),
+      intermediateCertFile: file("intermediate.pem", intermediate.certificate),
+      intermediateKeyFile: file("intermediate-key.pem", intermediate.key),
+      adminTokenSha256: createHash("sha256").update("token").digest("hex"),
+    }),
+  );
+  const master = spawn(process.execPath, [join(unpacked, "agent.js"), "master", "--config", config], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const ended = once(master, "exit");
+  try {
+    let told = "";
+    for await (const chunk of master.stderr) {
+      told += String(chunk);
+      if (/listens on 127\.0\.0\.1:\d+/.test(told)) break;
+    }
+    const port = /listens on 127\.0\.0\.1:(\d+)/.exec(told)?.[1];
+    const client = createClient({ url: `https://127.0.0.1:${port}`, ca: root.certificate, token: "token" });
+    await client.setBurstPolicy(aPolicy());
+    expect(await client.burstPlan()).toMatchObject({ launch: [], retire: [] });
+    client.dispose();
+  } finally {
+    master.kill("SIGKILL");
+    await ended;
+  }
 });
 
 test("a bundle that was built is found again, at once", async () => {

@@ -16,6 +16,13 @@ export const agentConfig = z.object({
   caFile: z.string().describe("the environment's root CA, PEM"),
   stateDir: z.string().describe("identity (key.pem, cert.pem), tasks/, spool"),
   executor: z.enum(["process", "systemd"]).default("process").describe("how tasks run: as transient units where systemd is the init"),
+  deadMan: z
+    .object({
+      silenceMs: z.number().int().positive().describe("welcomed by no master for so long, it ends its tasks and then its machine"),
+      end: z.array(z.string()).describe("the command that ends the machine; empty: its owner keeps it, only the agent ends"),
+    })
+    .optional()
+    .describe("on nodes of bursts only"),
 });
 export type AgentConfig = z.infer<typeof agentConfig>;
 

@@ -1,6 +1,8 @@
 /** The bodies of the master's HTTP API (/v1) that are not jobs or nodes themselves. Times are ms since the epoch. */
 import { z } from "zod";
+import { burstRow } from "./ledger.ts";
 import { nodeState, nodeView } from "./node.ts";
+import { demandExplanation } from "./plan.ts";
 import { resources } from "./resources.ts";
 import { jobDetail, jobView } from "./workload.ts";
 
@@ -34,6 +36,17 @@ export const poolView = z.object({
   total: poolRow.omit({ pool: true, where: true }),
   jobs: z.object({ pending: z.number().int(), running: z.number().int(), finished: z.number().int() }),
   pendingTasks: z.number().int(),
+  bursts: z
+    .object({
+      launching: z.number().int().describe("decided or on the way"),
+      live: z.number().int(),
+      draining: z.number().int(),
+      retiring: z.number().int(),
+      leaked: z.number().int().describe("could not be destroyed and still cost"),
+      hourly: z.number().describe("USD/hour of all that cost now"),
+    })
+    .optional()
+    .describe("bursts by state; none: there is no burst that is not gone"),
 });
 export type PoolView = z.infer<typeof poolView>;
 
@@ -71,6 +84,7 @@ export const explanation = z.object({
   summary: z.string().describe("one sentence"),
   /** For what waits: nodes looked at, grouped by the reason they were rejected. */
   rejected: z.array(z.object({ reason: z.string(), nodes: z.array(z.string()), detail: z.string().optional() })),
+  burst: demandExplanation.optional().describe("for a job that waits: what the last burst plan said of it"),
   events: z.array(event),
 });
 export type Explanation = z.infer<typeof explanation>;
@@ -89,10 +103,11 @@ export type ClosingView = z.infer<typeof closingView>;
 /** What POST /v1/close takes: it latches `closing`, cancels what waits and stops what runs. */
 export const closeRequest = z.object({ graceMs: z.number().int().min(0).max(3_600_000).default(10_000), reason: z.string().max(500) });
 
-/** One line of GET /v1/ledger (NDJSON): what ran, and on what; kept after a teardown as final-ledger.jsonl. */
+/** One line of GET /v1/ledger (NDJSON): what ran, on what, and what was bought for it; kept after a teardown as final-ledger.jsonl. */
 export const ledgerLine = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("environment"), name: z.string(), id: z.string(), at: z.number() }),
   z.object({ kind: z.literal("node"), node: nodeView }),
   z.object({ kind: z.literal("job"), job: jobDetail }),
+  z.object({ kind: z.literal("burst"), row: burstRow }),
 ]);
 export type LedgerLine = z.infer<typeof ledgerLine>;

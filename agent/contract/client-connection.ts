@@ -25,10 +25,11 @@ export interface ConnectionOptions {
 export function connect(options: ConnectionOptions) {
   const agent = new Agent({ ca: options.ca, keepAlive: true, keepAliveMsecs: 15_000, maxFreeSockets: 8 });
   const answerTimeoutMs = options.answerTimeoutMs ?? defaultAnswerTimeoutMs;
+  const disposed = new AbortController();
 
   async function answer<T>(method: string, path: string, schema: z.ZodType<T>, body?: unknown): Promise<{ status: number; body: T }> {
     const deadline = AbortSignal.timeout(answerTimeoutMs + (options.connectTimeoutMs ?? defaultConnectTimeoutMs));
-    const response = await dial(options, agent, { method, path, body, deadline });
+    const response = await dial(options, agent, { method, path, body, deadline, signal: disposed.signal });
     const status = response.statusCode ?? 0;
     const text = await readAll(response, options, `${method} ${path}`, deadline);
     if (status >= 400) throw errorOf(status, text, `${method} ${path}`);
@@ -58,7 +59,11 @@ export function connect(options: ConnectionOptions) {
 
   const json = async <T>(method: string, path: string, schema: z.ZodType<T>, body?: unknown): Promise<T> =>
     (await answer(method, path, schema, body)).body;
-  return { answer, json, lines, dispose: () => agent.destroy() };
+  const dispose = () => {
+    disposed.abort();
+    agent.destroy();
+  };
+  return { answer, json, lines, dispose };
 }
 
 interface Call {
@@ -108,7 +113,7 @@ function dial(options: ConnectionOptions, agent: Agent, call: Call, again = fals
     outgoing.on("error", (error: NodeJS.ErrnoException) => {
       clearTimeout(timer);
       // A kept connection that the master closed meanwhile is no fault: what may be repeated is sent once more.
-      if (outgoing.reusedSocket && error.code === "ECONNRESET" && call.method !== "POST" && !again) {
+      if (outgoing.reusedSocket && error.code === "ECONNRESET" && call.method !== "POST" && !again && call.signal?.aborted !== true) {
         resolve(dial(options, agent, call, true));
       } else reject(faultOf(options, error, { ...call, isConnected }));
     });

@@ -25,9 +25,27 @@ import {
   type PoolView,
   poolView,
 } from "./api.ts";
+import {
+  type BursterReply,
+  type BursterReport,
+  type BurstView,
+  type BurstWork,
+  bursterReply,
+  type burstReport,
+  type burstTelling,
+  burstView,
+  burstWork,
+  type cordonRequest,
+  type drainRequest,
+  type pauseRequest,
+  type stopBurstRequest,
+} from "./burst-api.ts";
 import { type ConnectionOptions, connect } from "./client-connection.ts";
 import { SpillwayError } from "./errors.ts";
+import { type BurstRow, burstRow } from "./ledger.ts";
 import { type NodeView, type nodeDeclaration, nodeView } from "./node.ts";
+import { type BurstPlan, burstPlan } from "./plan.ts";
+import type { burstPolicy } from "./policy.ts";
 import { type JobDetail, type JobState, type JobView, jobDetail, type jobSpec, jobView } from "./workload.ts";
 
 export interface EventQuery {
@@ -61,6 +79,10 @@ export interface Client {
   makeJoinToken(name: string): Promise<z.infer<typeof joinTokenReply>>;
   /** `removed` is false when there was no such node. */
   removeNode(name: string): Promise<{ removed: boolean }>;
+  cordonNode(name: string, body?: z.input<typeof cordonRequest>): Promise<NodeView>;
+  /** Also ends a drain. */
+  uncordonNode(name: string): Promise<NodeView>;
+  drainNode(name: string, body?: z.input<typeof drainRequest>): Promise<NodeView>;
   join(joinRequest: JoinRequest): Promise<JoinReply>;
   /** `created` is false when a job of this name and spec was there already; another spec is an error. */
   submitJob(spec: z.input<typeof jobSpec>): Promise<{ job: JobView; created: boolean }>;
@@ -76,6 +98,24 @@ export interface Client {
   open(): Promise<ClosingView>;
   closing(): Promise<ClosingView>;
   ledger(signal?: AbortSignal): AsyncGenerator<LedgerLine, void>;
+  /** With `all` also those that are gone. */
+  bursts(query?: { readonly all?: boolean }): Promise<BurstView>;
+  burst(id: string): Promise<BurstRow>;
+  /** What would be decided now; nothing of it is applied. */
+  burstPlan(): Promise<BurstPlan>;
+  setBurstPolicy(policy: z.input<typeof burstPolicy>): Promise<BurstView>;
+  /** From then on nothing is bought, and what was bought goes as if it were idle. */
+  removeBurstPolicy(): Promise<BurstView>;
+  pauseBursts(body?: z.input<typeof pauseRequest>): Promise<BurstView>;
+  resumeBursts(): Promise<BurstView>;
+  stopBurst(id: string, body?: z.input<typeof stopBurstRequest>): Promise<BurstRow>;
+  /** Throws `burster-held` while another burster is heard. */
+  reportBurster(report: BursterReport): Promise<BursterReply>;
+  /** Waits up to `waitMs` for a change after the revision. */
+  burstWork(query?: { readonly after?: number; readonly waitMs?: number }): Promise<BurstWork>;
+  /** Throws `launch-refused` (the intent was withdrawn then), `ledger-refused`, `burster-held`. */
+  reportBurst(id: string, report: z.input<typeof burstReport>): Promise<BurstRow>;
+  tellBurst(telling: z.input<typeof burstTelling>): Promise<void>;
   /** Closes kept connections. Without it they end by themselves and never hold the process. */
   dispose(): void;
 }
@@ -94,6 +134,9 @@ export function createClient(options: ConnectionOptions): Client {
     declareNode: (name, declaration) => call.json("PUT", `/v1/nodes/${segment(name)}`, nodeView, declaration),
     makeJoinToken: (name) => post(`/v1/nodes/${segment(name)}/join-token`, joinTokenReply),
     removeNode: (name) => call.json("DELETE", `/v1/nodes/${segment(name)}`, z.object({ removed: z.boolean() })),
+    cordonNode: (name, body = {}) => post(`/v1/nodes/${segment(name)}/cordon`, nodeView, body),
+    uncordonNode: (name) => post(`/v1/nodes/${segment(name)}/uncordon`, nodeView),
+    drainNode: (name, body = {}) => post(`/v1/nodes/${segment(name)}/drain`, nodeView, body),
     join: (body) => post("/v1/join", joinReply, body),
     submitJob: async (spec) => {
       const answer = await call.answer("POST", "/v1/jobs", jobView, spec);
@@ -111,6 +154,20 @@ export function createClient(options: ConnectionOptions): Client {
     open: () => post("/v1/open", closingView),
     closing: () => get("/v1/closing", closingView),
     ledger: (signal) => call.lines("/v1/ledger", ledgerLine, signal),
+    bursts: (query = {}) => get(`/v1/bursts${queryOf({ ...query })}`, burstView),
+    burst: (id) => get(`/v1/bursts/${segment(id)}`, burstRow),
+    burstPlan: () => get("/v1/burst/plan", burstPlan),
+    setBurstPolicy: (policy) => call.json("PUT", "/v1/burst/policy", burstView, policy),
+    removeBurstPolicy: () => call.json("DELETE", "/v1/burst/policy", burstView),
+    pauseBursts: (body = {}) => post("/v1/burst/pause", burstView, body),
+    resumeBursts: () => post("/v1/burst/resume", burstView),
+    stopBurst: (id, body = {}) => post(`/v1/bursts/${segment(id)}/stop`, burstRow, body),
+    reportBurster: (report) => call.json("PUT", "/v1/burst/burster", bursterReply, report),
+    burstWork: (query = {}) => get(`/v1/burst/work${queryOf({ after: query.after, waitMs: query.waitMs })}`, burstWork),
+    reportBurst: (id, report) => post(`/v1/bursts/${segment(id)}/events`, burstRow, report),
+    tellBurst: async (telling) => {
+      await post("/v1/burst/tell", z.object({}), telling);
+    },
     dispose: call.dispose,
   };
 }

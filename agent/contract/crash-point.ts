@@ -24,6 +24,18 @@ export const crashPoints = [
   "guard.ledger",
   "node.declare",
   "node.forget",
+  "burster.config",
+  "burster.start",
+  "burster.stop",
+  "burster.forget",
+  "burst.policy",
+  "burst.launch",
+  "burst.apply",
+  "burst.launched",
+  "burst.destroy",
+  "burst.remove-stack",
+  "burst.gone",
+  "burst.sweep",
   // master
   "store.commit.node",
   "store.commit.job",
@@ -31,12 +43,14 @@ export const crashPoints = [
   "store.commit.report",
   "store.commit.token",
   "store.commit.meta",
+  "store.commit.burst",
   // agent
   "task.spec",
   "task.start",
   "task.stop",
   "task.report",
   "task.forget",
+  "dead-man.end",
 ] as const;
 export type CrashPoint = (typeof crashPoints)[number];
 

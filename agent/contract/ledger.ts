@@ -89,6 +89,22 @@ export const burstMoves: Readonly<Record<BurstState, Readonly<Partial<Record<Bur
   gone: {},
 };
 
+const hourMs = 3_600_000;
+
+/**
+ * USD that a burst has cost from `since` to `now` (ms since the epoch), counted from its launch until nothing of it was
+ * left. What it costs from the moment it is leaked is counted apart.
+ */
+export function costOf(
+  { hourly, at }: Pick<BurstRow, "hourly" | "at">,
+  now: number,
+  since = 0,
+): { readonly spent: number; readonly leaked: number } {
+  const between = (from: number | undefined, to: number) =>
+    from === undefined ? 0 : (hourly * Math.max(0, Math.min(to, now) - Math.max(from, since))) / hourMs;
+  return { spent: between(at.launching, at.leaked ?? at.gone ?? now), leaked: between(at.leaked, at.gone ?? now) };
+}
+
 /** Money of bursts at one moment. `hour` is a rate (USD/hour), day and month are USD. */
 export const budgetWindow = z.object({
   window: z.enum(["hour", "day", "month"]),

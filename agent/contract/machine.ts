@@ -34,6 +34,7 @@ export const machine = z.object({
   attributes: z.record(z.string(), z.string()).default({}).describe("facts the provider knows: cloud, region, zone, site, market …"),
   capacity: resources.optional().describe("declared capacity; without it the agent measures its host"),
   price: z.object({ hourly: z.number().nonnegative().describe("USD/hour") }).optional(),
+  burst: z.string().optional().describe("the burst it was bought by; a tag at the provider"),
   nodeBinary: z.string().optional().describe("a Node binary on that machine that may be linked to instead of uploaded"),
 });
 export type Machine = z.infer<typeof machine>;

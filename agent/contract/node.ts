@@ -39,12 +39,23 @@ export const nodeDeclaration = z.object({
   capacity: resources.optional().describe("declared capacity; without it the agent's measurement counts"),
   reserve: resources.optional().describe("kept back from the offer, for the master beside it"),
   price: z.object({ hourly: z.number().nonnegative() }).optional(),
+  burst: z.string().max(48).optional().describe("the burst it was bought by"),
 });
 export type NodeDeclaration = z.infer<typeof nodeDeclaration>;
+
+/**
+ * Whether it gets tasks, apart from its state: `cordoned` gets none and keeps what it has, `draining` lets them finish
+ * until a deadline, `drained` has none left.
+ */
+export const scheduling = z.enum(["open", "cordoned", "draining", "drained"]);
+export type Scheduling = z.infer<typeof scheduling>;
 
 export const nodeView = z.object({
   name: z.string(),
   state: nodeState,
+  scheduling: scheduling.default("open"),
+  schedulingReason: z.string().optional().describe("why it is not open"),
+  drainDeadline: z.number().optional().describe("ms since the epoch; while it is draining"),
   stateReason: z.string().describe("why it is in this state"),
   stateSince: z.number().describe("ms since the epoch"),
   declaration: nodeDeclaration,

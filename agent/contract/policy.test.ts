@@ -12,19 +12,23 @@ function problemsOf(value: unknown): string[] {
 it("fills in what is left out, in ms", () => {
   const policy = written.parse(least);
   expect(policy).toEqual({
-    rules: [{ pendingForMs: 30_000, priorityAtLeast: 0, use: "cheapest", maxParallel: 4 }],
+    rules: [{ pendingForMs: 30_000, priorityAtLeast: 0, use: "cheapest", maxParallel: 4, perBurst: 1 }],
     maxNodes: 4,
     budget: { perDay: 5, zone: "UTC" },
     retire: { idleForMs: 300_000, minimumLifeMs: 60_000, drainDeadlineMs: 300_000 },
+    retryAfter: 300_000,
+    expireAfter: 1_800_000,
   });
-  expect(burstPolicy.parse(policy)).toEqual(policy);
+  const { expireAfter: expireAfterMs, retryAfter: retryAfterMs, ...rest } = policy;
+  const normal = { ...rest, expireAfterMs, retryAfterMs };
+  expect(burstPolicy.parse(normal)).toEqual(normal);
 });
 
 it("reads rules as people write them", () => {
   const rules = [{ when: { pendingFor: "2m", priorityAtLeast: 50 }, use: ["aws", "azure"], maxParallel: 2 }, { use: "cheapest" }];
   expect(written.parse({ ...least, rules }).rules).toEqual([
-    { pendingForMs: 120_000, priorityAtLeast: 50, use: ["aws", "azure"], maxParallel: 2 },
-    { pendingForMs: 30_000, priorityAtLeast: 0, use: "cheapest", maxParallel: 4 },
+    { pendingForMs: 120_000, priorityAtLeast: 50, use: ["aws", "azure"], maxParallel: 2, perBurst: 1 },
+    { pendingForMs: 30_000, priorityAtLeast: 0, use: "cheapest", maxParallel: 4, perBurst: 1 },
   ]);
 });
 

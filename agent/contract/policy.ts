@@ -16,6 +16,13 @@ export const burstRule = z.object({
   priorityAtLeast: priority.describe("and whose priority is at least this"),
   use: use.describe("the cheapest offer of all burst pools, or of the first of these burst pools that has one"),
   maxParallel: z.number().int().min(1).describe("machines bought by this rule that may be on the way at a time"),
+  perBurst: z
+    .number()
+    .int()
+    .min(1)
+    .max(32)
+    .default(1)
+    .describe("machines bought together: they come and go as one, which saves runs of the engine, not money"),
 });
 export type BurstRule = z.infer<typeof burstRule>;
 
@@ -39,6 +46,8 @@ export const burstPolicy = z.object({
     ),
     drainDeadlineMs: durationMs.describe("tasks on a machine that must go have so long to finish"),
   }),
+  retryAfterMs: durationMs.default(300_000).describe("an offer whose launch has failed is not tried again for so long"),
+  expireAfterMs: z.number().int().positive().default(1_800_000).describe("a machine that hears of no master for so long ends itself"),
 });
 export type BurstPolicy = z.infer<typeof burstPolicy>;
 
@@ -52,6 +61,7 @@ const writtenRule = z
       .prefault({}),
     use: use.default("cheapest").describe("cheapest, or burst pools in the order in which they are tried"),
     maxParallel: z.number().int().min(1).max(1000).default(4).describe("machines of this rule that may be on the way at a time"),
+    perBurst: z.number().int().min(1).max(32).default(1).describe("machines bought together, which come and go as one"),
   })
   .transform(({ when, ...rule }): BurstRule => ({ pendingForMs: when.pendingFor, priorityAtLeast: when.priorityAtLeast, ...rule }));
 
@@ -93,6 +103,8 @@ export const burstPolicyFields = {
   maxNodes: z.number().int().min(0).max(10_000).describe("machines that may be bought or on the way at a time"),
   budget: writtenBudget.describe("what bursts may cost at most, in USD"),
   retire: writtenRetire.prefault({}).describe("when a machine that was bought goes again"),
+  retryAfter: durationQuantity.prefault("5m").describe("an offer whose launch has failed is not tried again for so long"),
+  expireAfter: durationQuantity.prefault("30m").describe("a machine that hears of no master for so long ends itself"),
 };
 
 function isTimeZone(name: string): boolean {

@@ -7,6 +7,7 @@ import type { MasterConfig } from "../contract/agent-config.ts";
 import type { PoolEvent } from "../contract/api.ts";
 import { describeError, SpillwayError } from "../contract/errors.ts";
 import { productVersion } from "../contract/version.ts";
+import { type Bursting, createBursting } from "./burst/bursting.ts";
 import type { Clock } from "./clock.ts";
 import type { BulkConnection } from "./lifecycle/bulk.ts";
 import type { ControlConnection } from "./lifecycle/connection.ts";
@@ -38,6 +39,7 @@ export interface Leader {
   requestRound: () => void;
   /** Wakes those who wait for a change of this job. */
   readonly jobWaiters: Map<string, Set<() => void>>;
+  readonly bursting: Bursting;
   /** Aborted when the master shuts down: ends every stream. */
   readonly shutdown: AbortController;
 }
@@ -69,6 +71,7 @@ export async function startLeader(parts: LeaderParts): Promise<Leader> {
     bulkWaiters: new Map(),
     requestRound: () => {},
     jobWaiters: new Map(),
+    bursting: createBursting(clock),
     shutdown: new AbortController(),
   };
   // The leadership first: what another master still had under way is refused from here on, so what is read stays true.

@@ -7,10 +7,16 @@ import { createApi } from "./api/app.ts";
 import type { KeyedCertificate } from "./auth/certificates.ts";
 import { dropEndedTokens } from "./auth/join.ts";
 import { ownCertificate, servingHosts } from "./auth/own-certificate.ts";
+import { ledgerChanged } from "./burst/ledger.ts";
+import { ledgerIdentityOf } from "./burst/ledger-identity.ts";
+import { pruneBursts } from "./burst/prune.ts";
+import { startBurstRounds } from "./burst/rounds.ts";
+import { windDown } from "./burst/wind-down.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { cancelAll } from "./jobs/closing.ts";
 import { pruneJobs } from "./jobs/prune.ts";
 import { inBackground, type Leader, startLeader } from "./leader.ts";
+import { startDrains } from "./lifecycle/cordon-drain.ts";
 import { startNodeTimers } from "./lifecycle/node-state.ts";
 import { giveUpOrphans } from "./lifecycle/nodes.ts";
 import { type Log, stderrLog } from "./log.ts";
@@ -124,9 +130,12 @@ export async function startMaster(config: MasterConfig, options: MasterOptions =
     const started = leading;
     endings.unshift(
       startRounds(started),
+      startBurstRounds(started),
       startNodeTimers(started),
+      startDrains(started),
       clock.every(minuteMs, () => dropEndedTokens(started)),
       clock.every(hourMs, () => inBackground(started, "certificate", renewServing)),
+      clock.every(hourMs, () => pruneBursts(started)),
     );
     started.requestRound();
     return { port: server.port, stop };
@@ -160,10 +169,16 @@ export async function startMaster(config: MasterConfig, options: MasterOptions =
   }
 }
 
-function finishWhatWasCutShort(leader: Leader): void {
+/** Begins anew what a crash, or a store that failed, has left half done. */
+export function finishWhatWasCutShort(leader: Leader): void {
   inBackground(leader, "closing", () => cancelAll(leader));
   inBackground(leader, "master", () => giveUpOrphans(leader));
   pruneJobs(leader);
+  ledgerIdentityOf(leader);
+  pruneBursts(leader);
+  inBackground(leader, "bursts", () => windDown(leader));
+  // Rows may be others than they were before the state was read anew.
+  ledgerChanged(leader);
 }
 
 function storeOptions({ maxStorePages }: MasterOptions) {

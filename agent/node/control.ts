@@ -15,6 +15,8 @@ export interface ControlOptions {
   readonly hello: () => Promise<() => AgentMessage>;
   /** Called with every message but `welcome` and `refused`. */
   readonly onMessage: (message: MasterMessage) => void;
+  /** Called with each sign of life of a master that has welcomed this agent; one that refuses it gives none. */
+  readonly onContact?: (() => void) | undefined;
   readonly log: Log;
   readonly timing?: Partial<ControlTiming>;
 }
@@ -67,6 +69,7 @@ export function connectControl(options: ControlOptions): Control {
     }
     socket = current;
     let refused = false;
+    let welcomed = false;
     const link = watchLink(current, timing);
 
     current.on("open", () => {
@@ -80,6 +83,7 @@ export function connectControl(options: ControlOptions): Control {
       if (message.type === "welcome") {
         failures = 0;
         lastFault = "";
+        welcomed = true;
         link.beat(message.heartbeatIntervalMs, () => send({ type: "heartbeat", sentAt: Date.now() }));
         log.info(`connected to ${config.endpoint}`);
         const skewMs = Date.now() - message.masterTime;
@@ -92,6 +96,10 @@ export function connectControl(options: ControlOptions): Control {
       } else {
         options.onMessage(message);
       }
+      if (welcomed) options.onContact?.();
+    });
+    current.on("pong", () => {
+      if (welcomed) options.onContact?.();
     });
     current.on("error", (error) => tellFault(error.message));
     current.on("close", (code) => {

@@ -1,11 +1,13 @@
 /** The agent: takes over what runs, dials the master, and does what it is told until it is told to leave or is ended. */
 import { mkdirSync } from "node:fs";
 import type { AgentConfig } from "../contract/agent-config.ts";
-import { SpillwayError } from "../contract/errors.ts";
+import { describeError, SpillwayError } from "../contract/errors.ts";
+import { formatDuration } from "../contract/quantities.ts";
 import { productVersion, wireVersion } from "../contract/version.ts";
 import type { AgentMessage, MasterMessage } from "../contract/wire.ts";
 import { bulkConnection } from "./bulk.ts";
 import { connectControl } from "./control.ts";
+import { type DeadManWatch, endMachine, watchDeadMan } from "./dead-man-watch.ts";
 import type { Executor } from "./executor/executor.ts";
 import { processExecutor } from "./executor/process.ts";
 import { systemdExecutor } from "./executor/systemd.ts";
@@ -31,11 +33,18 @@ export interface AgentOptions {
 }
 
 const endedBySignalExitCode = 143;
+/** What restarts agents starts this one again: its machine has still to be ended. */
+const endFailedExitCode = 1;
 const repeatCheckMs = 1000;
 /** When leaving, how long the master may take to record the last reports. */
 const lastReportsMs = 2000;
+/** A machine nobody wants any more costs while its tasks take their time. */
+const longestStopMs = 10 * 60_000;
 
-/** Resolves with the exit code: 0 after `leave`, 143 after the signal. Throws `not-joined`. */
+/**
+ * Resolves with the exit code: 0 after `leave` or when the dead-man timer has ended the machine, 1 when it could not, 143
+ * after the signal. Throws `not-joined`.
+ */
 export async function runAgent(options: AgentOptions): Promise<number> {
   const { config, bundle, renewCommand, signal, log = createLog(`node/${config.node}`) } = options;
   if (readIdentity(config.stateDir) === undefined) {
@@ -53,9 +62,11 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   log.info(`agent ${productVersion}, process ${process.pid}: ${executor.list().length} tasks taken over`);
 
   const bulk = bulkConnection({ config, output: executor.output, log });
-  const control = connectControl({ config, hello, onMessage, log });
+  const deadMan = startDeadMan();
+  const control = connectControl({ config, hello, onMessage, onContact: deadMan?.contact, log });
   const tasks = reconciler({ executor, send: control.send, log, now: Date.now });
   const repeat = setInterval(tasks.repeatUnrecorded, repeatCheckMs);
+  const deadManTimer = deadMan === undefined ? undefined : setInterval(deadMan.tick, deadMan.tickMs);
   const stopRenewing = keepRenewed({ stateDir: config.stateDir, command: renewCommand, log });
 
   async function hello(): Promise<() => AgentMessage> {
@@ -71,12 +82,39 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     else if (message.type === "leave") {
       leaving = true;
       log.info("the node was removed from the pool: stopping every task");
-      void stopEverything(executor).then(() => end.resolve(0));
+      void stopEverything(executor, "the node was removed from the pool").then(left);
+    }
+  }
+
+  function left(): void {
+    if (config.deadMan === undefined || config.deadMan.end.length === 0) return end.resolve(0);
+    // Whoever has removed it ends this machine, or the timer does: until then it would cost and nobody would know of it.
+    control.close();
+    log.info(`waits for its machine to be taken away; else it ends it, ${formatDuration(config.deadMan.silenceMs)} after the last contact`);
+  }
+
+  function startDeadMan(): DeadManWatch | undefined {
+    if (config.deadMan === undefined) return undefined;
+    return watchDeadMan({ deadMan: config.deadMan, stateDir: config.stateDir, log, onForsaken: (reason) => void endForsaken(reason) });
+  }
+
+  async function endForsaken(reason: string): Promise<void> {
+    leaving = true;
+    log.error(`${reason}: stopping every task, then this machine is ended`);
+    try {
+      await Promise.race([stopEverything(executor, reason), new Promise((resolve) => setTimeout(resolve, longestStopMs).unref())]);
+      await deadMan?.keep();
+      if (config.deadMan !== undefined) await endMachine(config.deadMan);
+      end.resolve(0);
+    } catch (error) {
+      log.error(describeError(error));
+      end.resolve(endFailedExitCode);
     }
   }
 
   const exitCode = await end.promise;
   clearInterval(repeat);
+  clearInterval(deadManTimer);
   stopRenewing();
   control.close();
   bulk.close();
@@ -91,8 +129,8 @@ function executorOf({ config: { executor, stateDir, node }, taskSupervisor }: Ag
 }
 
 /** Resolves when no task runs, and its end is recorded or the master takes too long. */
-async function stopEverything(executor: Executor): Promise<void> {
-  await executor.stopAll("the node was removed from the pool");
+async function stopEverything(executor: Executor, reason: string): Promise<void> {
+  await executor.stopAll(reason);
   const deadline = Date.now() + lastReportsMs;
   while (executor.list().length > 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
 }

@@ -1,6 +1,6 @@
 /** Whether a machine could become a node: everything that is looked at before a change, and nothing changed. */
 import type { Machine } from "../../agent/contract/machine.ts";
-import type { BootstrapContext, BootstrapRequest } from "../context.ts";
+import { type BootstrapContext, type BootstrapRequest, nothingToInstall } from "../context.ts";
 import type { Finding } from "../findings.ts";
 import type { MachineFacts } from "../machine-facts.ts";
 import { connect } from "../phases/connect.ts";
@@ -30,14 +30,8 @@ export async function checkMachine(request: CheckRequest): Promise<HostReport> {
   await runPhases([connect, facts, look], {
     ...request,
     role: request.listenPort === undefined ? "agent" : "master",
-    bundle: noBundle,
-    files: () => [],
-    awaitReady: async () => undefined,
+    ...nothingToInstall,
   });
   if (report === undefined) throw new Error("bug: the phases ended without a report");
   return report;
-}
-
-function noBundle(): never {
-  throw new Error("bug: a check needs no bundle");
 }

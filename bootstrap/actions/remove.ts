@@ -1,7 +1,7 @@
 /** How a role comes off a machine: the phases, in order. */
 import type { AgentRole } from "../../agent/contract/install-layout.ts";
 import type { Machine } from "../../agent/contract/machine.ts";
-import type { BootstrapRequest } from "../context.ts";
+import { type BootstrapRequest, nothingToInstall } from "../context.ts";
 import { connect } from "../phases/connect.ts";
 import { facts } from "../phases/facts.ts";
 import { ownership } from "../phases/ownership.ts";
@@ -22,9 +22,5 @@ export interface RemoveRequest extends Pick<BootstrapRequest, "identity" | "onPr
  * Throws `not-ours` for a machine that has become somebody else's.
  */
 export function removeRole(request: RemoveRequest): Promise<readonly string[]> {
-  return runPhases(phases, { ...request, bundle: noBundle, files: () => [], awaitReady: async () => undefined });
-}
-
-function noBundle(): never {
-  throw new Error("bug: removal needs no bundle");
+  return runPhases(phases, { ...request, ...nothingToInstall });
 }

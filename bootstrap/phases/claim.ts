@@ -1,6 +1,7 @@
 /** Marks the machine as its environment's before anything else is put on it, so that whatever comes later is known for whose it is. */
 import { writeFile } from "../commands/files.ts";
 import { filledIn, type Phase } from "../context.ts";
+import { isSameIdentity } from "../machine-facts.ts";
 
 export const claim: Phase = {
   title: "claim",
@@ -8,8 +9,7 @@ export const claim: Phase = {
   async run(context) {
     const wanted = filledIn(context.request.identity, "identity");
     const known = filledIn(context.facts, "facts").identity;
-    if (known?.environmentId === wanted.environmentId && known.environment === wanted.environment && known.machine === wanted.machine)
-      return;
+    if (known !== undefined && isSameIdentity(known, wanted) && known.environment === wanted.environment) return;
     const { identityFile } = filledIn(context.layout, "layout");
     await filledIn(context.remote, "remote").change(
       "remote.install",

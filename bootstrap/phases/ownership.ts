@@ -2,17 +2,18 @@
 import { SpillwayError } from "../../agent/contract/errors.ts";
 import { whereOf } from "../../agent/contract/machine.ts";
 import { filledIn, type Phase } from "../context.ts";
+import { isSameIdentity } from "../machine-facts.ts";
 
 export const ownership: Phase = {
   title: "ownership",
   applies: (request) => request.identity !== undefined,
   async run(context) {
-    const { identity, machine } = context.request;
+    const identity = filledIn(context.request.identity, "identity");
     const known = filledIn(context.facts, "facts").identity;
-    if (known === undefined || (known.environmentId === identity?.environmentId && known.machine === identity.machine)) return;
+    if (known === undefined || isSameIdentity(known, identity)) return;
     throw new SpillwayError(`it is ${known.machine} of the environment "${known.environment}" (${known.environmentId}) by now`, {
       code: "not-ours",
-      where: whereOf(machine),
+      where: whereOf(context.request.machine),
       hint: "Nothing was removed from it.",
     });
   },

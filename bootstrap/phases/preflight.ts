@@ -1,4 +1,5 @@
 /** Refuses, before anything is changed, a machine that can't carry the role; names everything that is wrong at once. */
+import { addressOf } from "../../agent/contract/endpoint.ts";
 import { SpillwayError } from "../../agent/contract/errors.ts";
 import { whereOf } from "../../agent/contract/machine.ts";
 import { readReach } from "../commands/facts.ts";
@@ -49,8 +50,7 @@ async function portWanted(context: BootstrapContext): Promise<Expectations["port
 async function masterDialled(context: BootstrapContext): Promise<Expectations["dials"]> {
   const { dials } = context.request;
   if (dials === undefined) return undefined;
-  const { hostname, port } = new URL(dials);
-  const host = hostname.replace(/^\[|\]$/g, "");
-  const answer = (await filledIn(context.remote, "remote").read(readReach(host, Number(port === "" ? 443 : port)))).stdout.trim();
+  const { host, port } = addressOf(dials);
+  const answer = (await filledIn(context.remote, "remote").read(readReach(host, port))).stdout.trim();
   return { to: dials, problem: answer.startsWith("no-way=") ? readable(answer.slice("no-way=".length), 200) : undefined };
 }

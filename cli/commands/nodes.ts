@@ -5,12 +5,16 @@ import { formatCpu, formatMemory } from "../../agent/contract/quantities.ts";
 import { wantsJson, withEnvironment, withExamples } from "../command-options.ts";
 import { openEnvironment } from "../environment-context.ts";
 import { paintState, plain, print, printJson, shortSpan, table } from "../output.ts";
+import { registerNodesCordon, registerNodesDrain, registerNodesUncordon } from "./nodes-drain.ts";
 import { registerNodesShell } from "./nodes-shell.ts";
 import { registerNodesTrust } from "./nodes-trust.ts";
 
 export function registerNodes(program: Command): void {
   const nodes = program.command("nodes").description("The nodes of the pool.");
   registerList(nodes);
+  registerNodesCordon(nodes);
+  registerNodesUncordon(nodes);
+  registerNodesDrain(nodes);
   registerNodesShell(nodes);
   registerNodesTrust(nodes);
 }
@@ -18,7 +22,7 @@ export function registerNodes(program: Command): void {
 function registerList(nodes: Command): void {
   const list = nodes
     .command("list")
-    .description("Every node: its state and why, and what its tasks use.")
+    .description("Every node: its state and why, whether it gets tasks, and what they use.")
     .action(async () => {
       const { client, context } = openEnvironment(list);
       const views = await client.nodes();
@@ -33,18 +37,22 @@ export function nodeTable(views: readonly NodeView[], now: number): string {
   const rows = views.map((node) => [
     node.name,
     paintState(node.state),
+    node.scheduling === "open" ? "" : paintState(node.scheduling),
     node.declaration.pool,
+    node.declaration.burst ?? "",
     String(node.tasks),
     `${formatCpu(node.used.cpu)} / ${formatCpu(node.capacity.cpu)}`,
     `${formatMemory(node.used.memory)} / ${formatMemory(node.capacity.memory)}`,
     node.lastHeartbeatAt === undefined ? "–" : `${shortSpan(now - node.lastHeartbeatAt)} ago`,
-    node.state === "ready" ? "" : plain(node.stateReason),
+    plain(whyOf(node)),
   ]);
   return table(
     [
       { title: "node" },
       { title: "state" },
+      { title: "scheduling" },
       { title: "node pool" },
+      { title: "burst" },
       { title: "tasks", align: "right" },
       { title: "cpu used/total", align: "right" },
       { title: "memory used/total", align: "right" },
@@ -53,4 +61,9 @@ export function nodeTable(views: readonly NodeView[], now: number): string {
     ],
     rows,
   );
+}
+
+/** What keeps tasks away, if anything does. */
+function whyOf({ state, stateReason, schedulingReason }: NodeView): string {
+  return [...(state === "ready" ? [] : [stateReason]), ...(schedulingReason === undefined ? [] : [schedulingReason])].join("; ");
 }

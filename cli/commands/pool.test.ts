@@ -34,6 +34,13 @@ describe("pool", () => {
     expect(bench.master.requests.at(-1)?.token).toBe("very-secret");
   });
 
+  test("bursts are counted by what they do, with what they cost", async () => {
+    const bursts = { launching: 1, live: 2, draining: 0, retiring: 0, leaked: 1, hourly: 0.4 };
+    bench.master.answer(() => ({ ...view, bursts }));
+    const { stdout } = await bench.run("pool");
+    expect(stdout).toContain("bursts: 1 launching, 2 live, 1 leaked · $0.40/h (what is leaked: spillway fsck --fix)");
+  });
+
   test("a master that is away is told with what mends it", async () => {
     await bench.master.stop();
     const { code, stderr } = await bench.run("pool");

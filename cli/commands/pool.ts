@@ -5,6 +5,7 @@ import type { PoolView } from "../../agent/contract/api.ts";
 import { describeError } from "../../agent/contract/errors.ts";
 import { formatCpu, formatMemory } from "../../agent/contract/quantities.ts";
 import type { Resources } from "../../agent/contract/resources.ts";
+import { usd } from "../burst-text.ts";
 import { wantsJson, withEnvironment, withExamples } from "../command-options.ts";
 import { openEnvironment } from "../environment-context.ts";
 import { countOf, paint, paintState, plain, print, printJson, printJsonLine, say, status, table } from "../output.ts";
@@ -77,10 +78,19 @@ export function poolTable(view: PoolView): string {
   );
   const { pending, running, finished } = view.jobs;
   const waiting = view.pendingTasks === 0 ? "" : ` · ${countOf(view.pendingTasks, "task")} waiting for room`;
-  const after = [`\njobs: ${running} running, ${pending} pending, ${finished} finished${waiting}`];
+  const after = [`\njobs: ${running} running, ${pending} pending, ${finished} finished${waiting}`, ...burstLines(view)];
   if (view.closing) after.push(paint("yellow", "The environment is being torn down: nothing new is started."));
   if (view.total.nodes === 0) after.push(`No node has joined yet. \`./spillway up ${view.environment}\` adds them.`);
   return [lines, ...after].join("\n");
+}
+
+/** `bursts: 2 live, 1 launching · $0.30/h`; left out when there is none. */
+function burstLines({ bursts }: PoolView): string[] {
+  if (bursts === undefined) return [];
+  const { hourly, ...states } = bursts;
+  const counts = Object.entries(states).filter(([, count]) => count > 0);
+  const text = counts.map(([state, count]) => `${count} ${paintState(state)}`).join(", ");
+  return [`bursts: ${text} · ${usd(hourly)}/h${states.leaked > 0 ? paint("red", " (what is leaked: spillway fsck --fix)") : ""}`];
 }
 
 function row(title: string, part: PoolView["total"]): string[] {

@@ -2,6 +2,8 @@
 import type { Command } from "commander";
 import { formatCpu, formatDuration, formatMemory } from "../../agent/contract/quantities.ts";
 import { productVersion } from "../../agent/contract/version.ts";
+import { burstCeiling, ceilingText } from "../../stacks/burst-ceiling.ts";
+import type { BurstSettings } from "../../stacks/burst-settings.ts";
 import { readSettings } from "../../stacks/settings-file.ts";
 import { stateLayout } from "../../stacks/state-layout.ts";
 import { type Preview, preview, type UpResult, up } from "../../stacks/workflow/up.ts";
@@ -21,7 +23,7 @@ export function registerUp(program: Command): void {
     .addOption(outputOption())
     .action(async (environment: string, options: { yes?: boolean }) => {
       const begun = Date.now();
-      readSettings(environment);
+      const settings = readSettings(environment);
       say(`Spillway ${productVersion} · environment ${environment} · state in ${stateLayout(environment).root}`);
       status("  opening the stack");
       const shown = { onRow: showRows(), onNotice: say };
@@ -34,7 +36,7 @@ export function registerUp(program: Command): void {
         up(environment, { ...shown, onStart: () => status("  looking at what is there") }),
       );
       if (wantsJson(command)) return printJson({ ...result, seconds: (Date.now() - begun) / 1000 });
-      return printResult(environment, result, Date.now() - begun);
+      return printResult(environment, { ...result, bursts: settings.burst }, Date.now() - begun);
     });
   withExamples(command, ["spillway up local", "spillway up local --output json"]);
 }
@@ -47,13 +49,18 @@ async function agreed(instead: string, planned: Preview): Promise<boolean> {
   return false;
 }
 
-function printResult(environment: string, { changes, masterUrl, pool, leftOut }: UpResult, ms: number): void {
+function printResult(
+  environment: string,
+  { changes, masterUrl, pool, leftOut, bursts }: UpResult & { readonly bursts: BurstSettings | undefined },
+  ms: number,
+): void {
   const what = changes === 0 ? "Nothing changed." : "";
-  const size = `${pool.nodes} nodes · ${formatCpu(pool.cpuMillicores)} cpu · ${formatMemory(pool.memoryMiB)} · $${pool.hourly.toFixed(2)}/hour`;
+  const size = `${pool.nodes} ${pool.nodes === 1 ? "node" : "nodes"} · ${formatCpu(pool.cpuMillicores)} cpu · ${formatMemory(pool.memoryMiB)} · $${pool.hourly.toFixed(2)}/hour`;
   print();
   if (what !== "") print(what);
   print(`One pool: ${size}     ${formatDuration(ms)}`);
   for (const problem of leftOut) print(`  left out    ${problem.replaceAll("\n", "\n              ")}`);
+  if (bursts !== undefined) print(`  ${ceilingText(burstCeiling(bursts))}`);
   print(`  master      ${masterUrl}   (access: ./spillway login --env ${environment})`);
   const which = environment === "local" ? "" : ` --env ${environment}`;
   print(`  try         ./spillway run${which} --cpu 1 -- echo hello`);

@@ -13,6 +13,10 @@ export interface LocalMachineArgs {
   labels: pulumi.Input<Record<string, string>>;
   /** `link`: the agent runs on this computer's Node; `upload`: the bundle brings its own, as on any other host. */
   node: pulumi.Input<"link" | "upload">;
+  /** The burst that buys it. */
+  burst?: pulumi.Input<string>;
+  /** USD/hour, made up; nothing without it. */
+  price?: pulumi.Input<{ hourly: number }>;
 }
 
 export class LocalMachine extends pulumi.CustomResource {

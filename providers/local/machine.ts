@@ -12,6 +12,7 @@ import { createHash, randomUUID, timingSafeEqual } from "node:crypto";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import ssh2, { type AuthContext, type ServerChannel } from "ssh2";
+import { endMachineProcesses } from "./processes.ts";
 import { localMachineRecord } from "./record.ts";
 
 export const portTakenExitCode = 98;
@@ -65,7 +66,8 @@ function serve(directory: string): void {
   });
   process.on("SIGTERM", () => {
     rmSync(join(directory, "machine.pid"), { force: true });
-    process.exit(0);
+    // Without its server a machine has no power, and without power nothing runs.
+    void endMachineProcesses(directory).finally(() => process.exit(0));
   });
 }
 

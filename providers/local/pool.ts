@@ -28,7 +28,7 @@ import { withCrashPoint } from "../../agent/contract/crash-point.ts";
 import { SpillwayError } from "../../agent/contract/errors.ts";
 import type { Machine } from "../../agent/contract/machine.ts";
 import type { Resources } from "../../agent/contract/resources.ts";
-import type { ListedMachine, MachineStatus, Provider } from "../provider.ts";
+import type { ListedMachine, Listing, ListScope, MachineStatus, Provider } from "../provider.ts";
 import { freePort } from "./free-port.ts";
 import { makeSshKey, portTakenExitCode } from "./machine.ts";
 import { endMachineProcesses, isMachineServer } from "./processes.ts";
@@ -45,6 +45,10 @@ export interface LocalMachineSpec {
   readonly labels: Record<string, string>;
   /** A Node binary that the agent may link to; undefined: the bundle brings its own. */
   readonly nodeBinary: string | undefined;
+  /** The burst that buys it. */
+  readonly burst?: string | undefined;
+  /** USD/hour, made up; nothing without it. */
+  readonly price?: { readonly hourly: number } | undefined;
 }
 
 const startDeadlineMs = 15_000;
@@ -59,8 +63,16 @@ export async function createLocalMachine(spec: LocalMachineSpec): Promise<Machin
       hint: "If that environment is gone for good, delete the directory and run it again.",
     });
   }
-  const record = existing ?? (await makeDirectory(spec));
-  const machine = machineOf(spec, record);
+  if (existing !== undefined && existing.burst !== spec.burst) {
+    const owner = existing.burst === undefined ? "a node pool" : `the burst ${existing.burst}`;
+    throw new SpillwayError(`the directory ${spec.directory} holds a machine of ${owner}`, {
+      code: "machine-of-another-burst",
+      where: `machine ${spec.name}`,
+      hint: "Give the machine another name, or end that one first.",
+    });
+  }
+  const record = existing === undefined ? await makeDirectory(spec) : await refreshRecord(spec, existing);
+  const machine = machineOf(spec.directory, record);
   await localProvider.start(machine);
   return machine;
 }
@@ -95,17 +107,32 @@ export const localProvider: Provider = {
     await withCrashPoint("machine.delete", () => deleteDirectory(directory));
   },
 
-  async list(environmentId: string, where: string): Promise<ListedMachine[]> {
-    if (!existsSync(where)) return [];
-    return readdirSync(where).flatMap((entry) => {
-      const directory = join(where, entry);
+  async list(environmentId: string, { directory: all }: ListScope): Promise<Listing> {
+    const machines = (existsSync(all) ? readdirSync(all) : []).flatMap((entry): ListedMachine[] => {
+      const directory = join(all, entry);
       const record = readRecord(directory);
       if (record === undefined || record.environmentId !== environmentId) return [];
-      const { providerId, name } = record;
-      return [{ providerId, name, environmentId, status: isRunning(directory) ? ("running" as const) : ("stopped" as const) }];
+      const { burst, madeAt } = record;
+      return [
+        {
+          machine: machineOf(directory, record),
+          environmentId,
+          status: isRunning(directory) ? "running" : "stopped",
+          ...(burst === undefined ? {} : { burst }),
+          ...(madeAt === undefined ? {} : { madeAt }),
+        },
+      ];
     });
+    return { machines, unasked: [] };
   },
+
+  endCommand: (machine: Machine) => ["/bin/sh", "-c", endScript, "sh", directoryOf(machine)],
 };
+
+/** TERM to the machine's server, which takes everything on it along; a process that only has its number is left alone. */
+const endScript = `pid=$(cat "$1/machine.pid") || exit 0
+words=$(tr '\\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" || ps -o command= -p "$pid")
+case "$words" in *machine.ts*"$1"*) kill "$pid" ;; esac`;
 
 /**
  * Deletes every machine that bears the environment's tag, and drafts of directories: also those that an interrupted run
@@ -130,23 +157,46 @@ function directoryOf({ name, credential }: Machine): string {
   throw new Error(`bug: the local machine ${name} has no key file`);
 }
 
-function machineOf(spec: LocalMachineSpec, record: LocalMachineRecord): Machine {
+function machineOf(directory: string, record: LocalMachineRecord): Machine {
+  const { name, pool, providerId, port, user, hostKey, labels, price, capacity, burst, nodeBinary } = record;
   return {
-    name: spec.name,
-    pool: spec.pool,
+    name,
+    pool,
     provider: "local",
-    providerId: record.providerId,
+    providerId,
     host: "127.0.0.1",
-    port: record.port,
-    user: record.user,
-    hostKey: record.hostKey,
-    credential: { kind: "file", path: join(spec.directory, "client_key") },
-    labels: spec.labels,
+    port,
+    user,
+    hostKey,
+    credential: { kind: "file", path: join(directory, "client_key") },
+    labels,
     attributes: { cloud: "local", arch: process.arch },
-    capacity: spec.capacity,
-    price: { hourly: 0 },
-    ...(spec.nodeBinary === undefined ? {} : { nodeBinary: spec.nodeBinary }),
+    ...(capacity === undefined ? {} : { capacity }),
+    price,
+    ...(burst === undefined ? {} : { burst }),
+    ...(nodeBinary === undefined ? {} : { nodeBinary }),
   };
+}
+
+/** What the record says of the machine as it is wanted. */
+function wantedOf({ name, pool, capacity, labels, price, burst, nodeBinary }: LocalMachineSpec) {
+  return { name, pool, capacity, labels, price: price ?? { hourly: 0 }, burst, nodeBinary };
+}
+
+/** A machine that is wanted otherwise than it was made says so itself from then on. */
+async function refreshRecord(spec: LocalMachineSpec, existing: LocalMachineRecord): Promise<LocalMachineRecord> {
+  const record = { ...existing, ...wantedOf(spec) };
+  if (textOf(record) === textOf(existing)) return existing;
+  await withCrashPoint("machine.directory", () => {
+    const file = join(spec.directory, "machine.json");
+    writeFileSync(`${file}.new`, textOf(record));
+    renameSync(`${file}.new`, file);
+  });
+  return record;
+}
+
+function textOf(record: LocalMachineRecord): string {
+  return `${JSON.stringify(record, null, 2)}\n`;
 }
 
 async function makeDirectory(spec: LocalMachineSpec): Promise<LocalMachineRecord> {
@@ -154,12 +204,12 @@ async function makeDirectory(spec: LocalMachineSpec): Promise<LocalMachineRecord
   const clientKey = makeSshKey(`${spec.name} client`);
   const record: LocalMachineRecord = {
     environmentId: spec.environmentId,
-    name: spec.name,
-    pool: spec.pool,
+    ...wantedOf(spec),
     providerId: `local-${randomUUID()}`,
     port: await freePort(),
     hostKey: hostKey.fingerprint,
     user: userInfo().username,
+    madeAt: Date.now(),
   };
   await withCrashPoint("machine.directory", () => {
     const parent = dirname(spec.directory);
@@ -172,7 +222,7 @@ async function makeDirectory(spec: LocalMachineSpec): Promise<LocalMachineRecord
     writeFileSync(join(draft, "host_key"), hostKey.privateKey, { mode: 0o600 });
     writeFileSync(join(draft, "client_key"), clientKey.privateKey, { mode: 0o600 });
     writeFileSync(join(draft, "client_key.pub"), clientKey.publicKey);
-    writeFileSync(join(draft, "machine.json"), `${JSON.stringify(record, null, 2)}\n`);
+    writeFileSync(join(draft, "machine.json"), textOf(record));
     renameSync(draft, spec.directory);
   });
   return record;

@@ -1,5 +1,14 @@
 /** The hosts of a pool as the settings name them, each with what holds for the whole pool filled in; pure. */
-import { type CredentialReference, type JumpHost, type Machine, machine } from "../../agent/contract/machine.ts";
+import { z } from "zod";
+import {
+  type CredentialReference,
+  credentialReference,
+  type JumpHost,
+  jumpHost,
+  type Machine,
+  machine,
+} from "../../agent/contract/machine.ts";
+import type { Resources } from "../../agent/contract/resources.ts";
 import { sshProviderId } from "./pool.ts";
 
 /** What may be said for a host, or for all hosts of the pool. */
@@ -22,19 +31,21 @@ export interface HostEntry extends HostDefaults {
   readonly hostKey?: string | undefined;
 }
 
-export interface InventoryHost {
-  readonly name: string;
-  readonly host: string;
-  readonly port: number;
-  readonly user: string;
-  readonly credential: CredentialReference;
-  readonly hostKey: string | undefined;
-  readonly trustOnFirstUse: boolean;
-  readonly jump: JumpHost | undefined;
-  readonly labels: Record<string, string>;
-  readonly site: string | undefined;
-  readonly price: { readonly hourly: number } | undefined;
-}
+/** A host with everything that holds for it. A schema, since it also travels through Pulumi's inputs and configuration files. */
+export const inventoryHost = z.object({
+  name: z.string(),
+  host: z.string(),
+  port: z.number().int(),
+  user: z.string(),
+  credential: credentialReference,
+  hostKey: z.string().optional().describe("SHA256:…"),
+  trustOnFirstUse: z.boolean(),
+  jump: jumpHost.optional(),
+  labels: z.record(z.string(), z.string()),
+  site: z.string().optional(),
+  price: z.object({ hourly: z.number().nonnegative() }).optional().describe("USD/hour, by its owner's own reckoning"),
+});
+export type InventoryHost = z.infer<typeof inventoryHost>;
 
 const fallback = { user: "root", port: 22, key: { kind: "agent" } } as const;
 
@@ -75,12 +86,19 @@ export function hostName(pool: string, { name, host }: Pick<HostEntry, "name" | 
     .replace(/^-|-$/g, "")}`;
 }
 
-/** The host as a machine. `found` is what is known beyond the settings: the key that is pinned in the state, the processor. */
-export function machineOfHost(
-  pool: string,
-  host: Omit<InventoryHost, "trustOnFirstUse">,
-  found: { readonly hostKey?: string | undefined; readonly arch?: string | undefined },
-): Machine {
+/** What is known of a host beyond the settings. */
+export interface HostFindings {
+  /** The key that is pinned in the state. */
+  readonly hostKey?: string | undefined;
+  readonly arch?: string | undefined;
+  /** The burst that takes it. */
+  readonly burst?: string | undefined;
+  /** What tasks may use of it, where that is declared and not measured. */
+  readonly capacity?: Resources | undefined;
+}
+
+/** The host as a machine. */
+export function machineOfHost(pool: string, host: Omit<InventoryHost, "trustOnFirstUse">, found: HostFindings): Machine {
   const { name, port, user, credential, jump, labels, site, price } = host;
   const hostKey = host.hostKey ?? found.hostKey;
   return machine.parse({
@@ -97,5 +115,7 @@ export function machineOfHost(
     ...(jump === undefined ? {} : { jump }),
     attributes: { cloud: "own", ...(site === undefined ? {} : { site }), ...(found.arch === undefined ? {} : { arch: found.arch }) },
     ...(price === undefined ? {} : { price }),
+    ...(found.burst === undefined ? {} : { burst: found.burst }),
+    ...(found.capacity === undefined ? {} : { capacity: found.capacity }),
   });
 }

@@ -3,11 +3,13 @@
  * has power only its owner knows, so one that does not answer is silent, never stopped or gone.
  */
 import { connect } from "node:net";
-import { SpillwayError } from "../../agent/contract/errors.ts";
+import { describeError, SpillwayError } from "../../agent/contract/errors.ts";
 import { type Machine, whereOf } from "../../agent/contract/machine.ts";
-import type { ListedMachine, MachineStatus, Provider } from "../provider.ts";
+import type { Listing, ListScope, MachineStatus, Provider } from "../provider.ts";
 
 const dialTimeoutMs = 5000;
+/** Hosts that are logged in to at a time. */
+const askedAtOnce = 16;
 /** The longest line an SSH server may open with (RFC 4253, 4.2). */
 const greetingBytes = 255;
 
@@ -31,11 +33,30 @@ export const sshProvider: Provider = {
   /** Its owner keeps it; what we installed has been removed before. */
   async delete(): Promise<void> {},
 
-  /** Nothing was made, so nothing can have been made unrecorded: the settings are the list. */
-  async list(): Promise<ListedMachine[]> {
-    return [];
+  /** Nothing was made here; a host bears the tag that the bootstrap wrote on it, and is called by the name it got then. */
+  async list(environmentId: string, { hosts, identityOf }: ListScope): Promise<Listing> {
+    const listings: Listing[] = [];
+    for (let next = 0; next < hosts.length; next += askedAtOnce) {
+      const asked = hosts.slice(next, next + askedAtOnce).map((host) => listingOf(host, environmentId, identityOf));
+      listings.push(...(await Promise.all(asked)));
+    }
+    return { machines: listings.flatMap(({ machines }) => machines), unasked: listings.flatMap(({ unasked }) => unasked) };
   },
+
+  /** It goes on without us. */
+  endCommand: () => [],
 };
+
+async function listingOf(host: Machine, environmentId: string, identityOf: ListScope["identityOf"]): Promise<Listing> {
+  try {
+    const identity = await identityOf(host);
+    if (identity?.environmentId !== environmentId) return { machines: [], unasked: [] };
+    const tag = identity.burst === undefined ? {} : { burst: identity.burst };
+    return { machines: [{ machine: { ...host, name: identity.machine, ...tag }, environmentId, ...tag, status: "running" }], unasked: [] };
+  } catch (error) {
+    return { machines: [], unasked: [{ machine: host, why: describeError(error) }] };
+  }
+}
 
 /** What identifies a host at this provider: its address. */
 export function sshProviderId(host: string, port: number): string {

@@ -1,6 +1,7 @@
 /** The Pulumi resource of a host you own: looked at, its key pinned, nothing changed on it. Its provider side is in stacks/plugin. */
 import * as pulumi from "@pulumi/pulumi";
 import type { CredentialReference, JumpHost, Machine } from "../../agent/contract/machine.ts";
+import type { Resources } from "../../agent/contract/resources.ts";
 
 export interface SshMachineArgs {
   environmentId: pulumi.Input<string>;
@@ -19,6 +20,10 @@ export interface SshMachineArgs {
   labels: pulumi.Input<Record<string, string>>;
   site?: pulumi.Input<string>;
   price?: pulumi.Input<{ hourly: number }>;
+  /** The burst that takes it. */
+  burst?: pulumi.Input<string>;
+  /** What tasks may use of it; without it its agent measures. */
+  capacity?: pulumi.Input<Resources>;
   /** The master's https URL, which the host must be able to dial; undefined on the master's own host. */
   dials?: pulumi.Input<string>;
   /** The port that the master will listen on; on the master's own host only. */

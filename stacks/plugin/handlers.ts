@@ -1,5 +1,6 @@
 /** Every resource of the plugin by its type token. */
 import { authority } from "./resources/authority.ts";
+import { burster } from "./resources/burster.ts";
 import { localMachine } from "./resources/local-machine.ts";
 import { master } from "./resources/master.ts";
 import { node } from "./resources/node.ts";
@@ -10,6 +11,7 @@ import type { AnyHandler } from "./rpc.ts";
 
 export const handlers: Readonly<Record<string, AnyHandler>> = {
   "spillway:index:Authority": authority,
+  "spillway:index:Burster": burster,
   "spillway:index:LocalMachine": localMachine,
   "spillway:index:Master": master,
   "spillway:index:Node": node,

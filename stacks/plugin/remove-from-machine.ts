@@ -3,6 +3,7 @@ import { describeError, SpillwayError } from "../../agent/contract/errors.ts";
 import type { AgentRole } from "../../agent/contract/install-layout.ts";
 import { type Machine, whereOf } from "../../agent/contract/machine.ts";
 import { removeRole } from "../../bootstrap/actions/remove.ts";
+import { identityFor } from "../../bootstrap/machine-facts.ts";
 import { providerOf } from "../../providers/registry.ts";
 import { isForgotten } from "./master-access.ts";
 import type { ResourceContext } from "./rpc.ts";
@@ -27,7 +28,7 @@ export async function removeFromMachine(removal: Removal, role: AgentRole, conte
   try {
     if (status === "silent") throw silent(removal, role);
     await provider.start(machine);
-    const identity = environmentId === undefined ? undefined : { environmentId, environment, machine: machine.name };
+    const identity = identityFor(machine, { environmentId, environment });
     await removeRole({ machine, role, identity, onProgress: context.status, onSentence: context.sentence, signal: context.signal });
   } catch (error) {
     if (!(error instanceof SpillwayError)) throw error;

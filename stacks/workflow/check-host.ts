@@ -3,12 +3,11 @@ import { describeError, SpillwayError } from "../../agent/contract/errors.ts";
 import { type Machine, whereOf } from "../../agent/contract/machine.ts";
 import { type CheckRequest, checkMachine } from "../../bootstrap/actions/check.ts";
 import type { Finding } from "../../bootstrap/findings.ts";
-import type { MachineFacts } from "../../bootstrap/machine-facts.ts";
+import { identityFor, type MachineFacts } from "../../bootstrap/machine-facts.ts";
 import { presentedHostKeys } from "../../bootstrap/ssh/connection.ts";
 import { machineOfHost } from "../../providers/ssh/inventory.ts";
-import type { EnvironmentSettings } from "../settings.ts";
 import { readSettings } from "../settings-file.ts";
-import { masterEndpoint, mastersMachine, type WantedMachine, wantedMachines } from "../wanted-machines.ts";
+import { masterEndpoint, mastersMachine, spareHosts, wantedMachines, waysOf } from "../wanted-machines.ts";
 import { findMachine, type KnownMachine, knownMachines, noSuchMachine } from "./machines.ts";
 
 export interface HostCheck {
@@ -25,28 +24,40 @@ export async function checkHost(environment: string, typed: string, options: Opt
   const settings = readSettings(environment);
   const known = await knownMachines(environment);
   const wanted = wantedMachines(settings);
-  const one = findMachine(wanted, (each) => (each.provider === "ssh" ? each.host : each), typed);
+  const spare = spareHosts(settings);
+  const one = findMachine([...wanted, ...spare], (each) => (each.provider === "ssh" ? each.host : each), typed);
   const made = findMachine(known.machines, ({ machine }) => machine, one?.name ?? typed);
   const subject = one?.provider === "ssh" ? machineOfHost(one.pool, one.host, { hostKey: pinOf(one.host, made) }) : made?.machine;
   if (subject === undefined) {
     if (one !== undefined) throw notMade(environment, one.name);
-    throw noSuchMachine(environment, typed, [...wanted, ...known.machines.map(({ machine }) => machine)]);
+    throw noSuchMachine(environment, typed, [...wanted, ...spare, ...known.machines.map(({ machine }) => machine)]);
   }
   const trusted = one?.provider === "ssh" && one.host.trustOnFirstUse && subject.hostKey === undefined;
+  const carrier = mastersMachine(wanted, settings);
   try {
     const key = trusted ? (await presentedHostKeys(subject, whereOf(subject)))[0] : undefined;
     const machine = key === undefined ? subject : { ...subject, hostKey: key };
     const request = {
       machine,
-      identity: known.environmentId === undefined ? undefined : { environmentId: known.environmentId, environment, machine: machine.name },
-      ...waysOf(settings, wanted, one),
+      identity: identityFor(machine, { environmentId: known.environmentId, environment }),
+      ...(one?.provider === "ssh" ? waysOf(masterEndpoint(carrier, settings), one.name === carrier.name) : {}),
       ...options,
     };
     const { facts, findings } = await checkMachine(request);
     return { machine, facts, findings: [connection(machine, key), ...findings] };
   } catch (error) {
     if (!(error instanceof SpillwayError) || error.code === "cancelled") throw error;
-    return { machine: subject, facts: undefined, findings: [await unreachable(subject, error)] };
+    return {
+      machine: subject,
+      facts: undefined,
+      findings: [
+        await unreachable(
+          subject,
+          error,
+          spare.some(({ name }) => name === one?.name),
+        ),
+      ],
+    };
   }
 }
 
@@ -55,24 +66,17 @@ function pinOf({ host, port }: { readonly host: string; readonly port: number },
   return made?.machine.host === host && made.machine.port === port ? made.machine.hostKey : undefined;
 }
 
-/** What the machine must be able to do for the master's sake: carry it, or dial it. */
-function waysOf(settings: EnvironmentSettings, wanted: readonly WantedMachine[], one: WantedMachine | undefined) {
-  if (one?.provider !== "ssh") return {};
-  const carrier = mastersMachine(wanted, settings);
-  const endpoint = masterEndpoint(carrier, settings);
-  return carrier.name === one.name ? { listenPort: Number(endpoint?.port || 443) } : { dials: endpoint?.origin };
-}
-
 function connection(machine: Machine, firstKey: string | undefined): Finding {
   const key =
     firstKey === undefined ? `host key ${machine.hostKey}, as pinned` : `host key ${firstKey}, not known before (trustOnFirstUse)`;
   return { name: "SSH", ok: true, found: `logged in as ${machine.user}; ${key}` };
 }
 
-async function unreachable(machine: Machine, error: SpillwayError): Promise<Finding> {
+async function unreachable(machine: Machine, error: SpillwayError, isSpare: boolean): Promise<Finding> {
   const failed = { name: "SSH", ok: false, found: error.message };
   if (error.code === "host-key-mismatch") {
-    return { ...failed, hint: `If the machine was made anew: spillway nodes trust ${machine.name}` };
+    const hint = isSpare ? "write its new hostKey in the settings." : `spillway nodes trust ${machine.name}`;
+    return { ...failed, hint: `If the machine was made anew: ${hint}` };
   }
   if (error.code !== "host-key-unknown") return error.hint === undefined ? failed : { ...failed, hint: error.hint };
   const compare = "Compare it on the machine (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub)";

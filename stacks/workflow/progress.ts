@@ -44,6 +44,7 @@ const typeNames: Record<string, string> = {
   Preflight: "preflight",
   Master: "master",
   Node: "node",
+  Burster: "burster",
   PoolGuard: "pool guard",
 };
 

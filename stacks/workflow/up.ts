@@ -1,6 +1,7 @@
 /** Brings an environment up, or previews it: the settings are checked first, then the engine runs the program. */
 import { mkdirSync } from "node:fs";
 import { SpillwayError } from "../../agent/contract/errors.ts";
+import { type BurstCeiling, burstCeiling } from "../burst-ceiling.ts";
 import type { PoolSummary } from "../environment.ts";
 import { environmentProgram } from "../program.ts";
 import { readSettings } from "../settings-file.ts";
@@ -53,11 +54,15 @@ export interface Preview {
   readonly changes: readonly PlannedChange[];
   /** USD/hour of all machines once it is done, by the owner's own prices. */
   readonly hourly: number;
+  /** What bursts may cost beyond that; undefined where the environment does not burst. */
+  readonly bursts?: BurstCeiling;
 }
 
 /** What `up` would change, without changing anything. */
 export async function preview(environment: string, options: ProgressOptions): Promise<Preview> {
-  const hourly = hourlyPrice(wantedMachines(readSettings(environment)));
+  const settings = readSettings(environment);
+  const hourly = hourlyPrice(wantedMachines(settings));
+  const bursts = settings.burst === undefined ? {} : { bursts: burstCeiling(settings.burst) };
   const stack = await openStack(environment);
   const planned = new Map<string, PlannedChange>();
   const progress = trackProgress({
@@ -69,7 +74,7 @@ export async function preview(environment: string, options: ProgressOptions): Pr
   });
   try {
     await explained(environment, () => stack.preview({ program, parallel, refresh: true, onEvent: progress.onEvent, color: "never" }));
-    return { changes: [...planned.values()], hourly };
+    return { changes: [...planned.values()], hourly, ...bursts };
   } catch (error) {
     throw engineFailure(error, progress.errors, `./spillway preview ${environment}`);
   }

@@ -1,13 +1,14 @@
 /** An environment's Pulumi stack by the Automation API: backend, passphrase, and a lock that a dead process left. */
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { hostname, uptime } from "node:os";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { LocalWorkspace, type Stack } from "@pulumi/pulumi/automation/index.js";
 import { parseDocument } from "yaml";
 import { SpillwayError } from "../../agent/contract/errors.ts";
 import { programDirectory, settingsFile, stateLayout } from "../state-layout.ts";
+import { lockHolder } from "./dead-locks.ts";
 
 const projectName = "spillway";
 
@@ -78,38 +79,11 @@ export async function explained<T>(environment: string, act: () => Promise<T>): 
 
 /** Removes locks whose holder is dead, those alone. Throws `up-in-progress` when one lives or is on another host. */
 export function releaseDeadLocks(environment: string): void {
-  const directory = join(stateLayout(environment).backend, ".pulumi", "locks", "organization", projectName, environment);
-  if (!ownsBackend(environment) || !existsSync(directory)) return;
-  for (const name of readdirSync(directory)) {
-    // Beside each lock the backend keeps its attributes, which may be all that a killed process has written.
-    if (!name.endsWith(".json")) continue;
-    const file = join(directory, name);
-    const lock = readLock(file);
-    if (lock === undefined) continue;
-    if (lock.hostname !== hostname()) throw inProgress(environment, `process ${lock.pid} on ${lock.hostname}`);
-    if (holds(lock.pid, file)) throw inProgress(environment, `process ${lock.pid}`);
-    rmSync(file, { force: true });
-  }
-}
-
-/** Whether that process is the Pulumi that made the lock: alive, not younger than the computer's start, and a Pulumi. */
-function holds(pid: number, file: string): boolean {
-  if (!isAlive(pid) || statSync(file).mtimeMs < Date.now() - uptime() * 1000) return false;
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("pulumi");
-  } catch {
-    // No /proc here: alive is all that can be known.
-    return !existsSync("/proc/self");
-  }
-}
-
-function readLock(file: string): { pid: number; hostname: string } | undefined {
-  try {
-    return JSON.parse(readFileSync(file, "utf8")) as { pid: number; hostname: string };
-  } catch {
-    // Its holder has just let go, or died while it wrote it; Pulumi itself decides then.
-    return undefined;
-  }
+  if (!ownsBackend(environment)) return;
+  const holder = lockHolder(join(stateLayout(environment).backend, ".pulumi", "locks", "organization", projectName, environment));
+  if (holder === undefined) return;
+  const elsewhere = holder.hostname === hostname() ? "" : ` on ${holder.hostname}`;
+  throw inProgress(environment, `process ${holder.pid}${elsewhere}`);
 }
 
 function inProgress(environment: string, who: string): SpillwayError {
@@ -118,15 +92,6 @@ function inProgress(environment: string, who: string): SpillwayError {
     where: `environment ${environment}`,
     hint: `Nothing was changed. Wait until it has ended, then run it again. If it is gone for good: eval "$(./spillway env ${environment})"; pulumi cancel -s ${environment}`,
   });
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }
 
 /** Removes the salt that Pulumi wrote into the settings file, keeping everything that a person wrote. */

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { type Client, createClient } from "../../agent/contract/client.ts";
+import { aPolicy } from "../../agent/master/burst/testing/builders.ts";
 import { type FakeRequest, sendError, startFakeMaster } from "../../cli/testing/fake-master.ts";
 import { currentDocument, documentFile } from "../../tools/openapi.ts";
 
@@ -79,6 +80,21 @@ const calls: Record<Exclude<keyof Client, "dispose">, (client: Client) => unknow
   open: (client) => client.open(),
   closing: (client) => client.closing(),
   ledger: (client) => client.ledger().next(),
+  cordonNode: (client) => client.cordonNode("x", { reason: "test" }),
+  uncordonNode: (client) => client.uncordonNode("x"),
+  drainNode: (client) => client.drainNode("x", { deadlineMs: 1 }),
+  bursts: (client) => client.bursts({ all: true }),
+  burst: (client) => client.burst("x"),
+  burstPlan: (client) => client.burstPlan(),
+  setBurstPolicy: (client) => client.setBurstPolicy(aPolicy()),
+  removeBurstPolicy: (client) => client.removeBurstPolicy(),
+  pauseBursts: (client) => client.pauseBursts({ reason: "test" }),
+  resumeBursts: (client) => client.resumeBursts(),
+  stopBurst: (client) => client.stopBurst("x", { now: true }),
+  reportBurster: (client) => client.reportBurster({ holder: "h", host: "h", pid: 1, version: "0", offers: [] }),
+  burstWork: (client) => client.burstWork({ after: 1, waitMs: 1 }),
+  reportBurst: (client) => client.reportBurst("x", { holder: "h", event: { type: "launch" } }),
+  tellBurst: (client) => client.tellBurst({ holder: "h", kind: "burst-x", message: "m" }),
 };
 
 /** Agents call it with their certificate (agent/node/renew.ts), which the client has not. */

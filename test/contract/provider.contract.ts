@@ -2,19 +2,20 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { Machine } from "../../agent/contract/machine.ts";
 import { connectSession } from "../../bootstrap/ssh/session.ts";
-import type { Provider } from "../../providers/provider.ts";
+import type { ListScope, Provider } from "../../providers/provider.ts";
 import { processAlive } from "../support/process-alive.ts";
+import { waitUntil } from "../support/wait-until.ts";
 
 export interface ProviderUnderTest {
   readonly provider: Provider;
   /** A key that its machines do not let in. */
   readonly strangeKey: (than: Machine) => Promise<Machine["credential"]>;
-  /** Makes a machine of this name for this environment, or finishes one that is half made. */
-  readonly make: (name: string, environmentId: string) => Promise<Machine>;
+  /** Makes a machine of this name for this environment, all of them named alike, or finishes one that is half made. */
+  readonly make: (name: string, environmentId: string, burst?: string) => Promise<Machine>;
   /** Takes its power away from outside, without a word to the provider. */
   readonly cutPower: (machine: Machine) => Promise<void>;
-  /** The scope that `list` is asked for. */
-  readonly where: string;
+  /** Where `list` looks. */
+  readonly scope: ListScope;
   /** Takes away whatever the test left. */
   readonly cleanUp: () => Promise<void>;
 }
@@ -54,6 +55,34 @@ export function providerContract(name: string, begin: () => Promise<ProviderUnde
       const first = await make("one", "env-a");
       expect(await make("one", "env-a")).toEqual(first);
     });
+
+    it("lists machines by their environment's tag, not by its name, each with the burst it belongs to", async () => {
+      const { provider, make, scope } = await started();
+      const [mine, other] = [await make("one", "env-a", "b-1"), await make("two", "env-b")];
+      const tagged = {
+        machine: { name: "one", providerId: mine.providerId, burst: "b-1" },
+        environmentId: "env-a",
+        burst: "b-1",
+        status: "running",
+      };
+      expect(await provider.list("env-a", scope)).toMatchObject({ machines: [tagged], unasked: [] });
+      const { machines } = await provider.list("env-b", scope);
+      expect(machines).toMatchObject([
+        { machine: { name: "two", providerId: other.providerId }, environmentId: "env-b", status: "running" },
+      ]);
+      expect(machines[0]).not.toHaveProperty("burst");
+      expect(await provider.list("env-c", scope)).toEqual({ machines: [], unasked: [] });
+    });
+
+    it("lists a machine with everything that it takes to reach it", async () => {
+      const { provider, make, scope } = await started();
+      await make("one", "env-a", "b-1");
+      const [listed] = (await provider.list("env-a", scope)).machines;
+      if (listed === undefined) throw new Error("it was not listed");
+      const session = await connectSession(listed.machine);
+      expect((await session.run(["true"])).code).toBe(0);
+      session.close();
+    });
   });
 }
 
@@ -69,12 +98,30 @@ export function madeMachinesContract(name: string, begin: () => Promise<Provider
       await under.cleanUp();
     });
 
-    it("lists machines by their environment's tag and no others", async () => {
-      const { provider, make, where } = await started();
-      const mine = await make("one", "env-a");
-      await make("two", "env-b");
-      const listed = await provider.list("env-a", where);
-      expect(listed).toEqual([{ providerId: mine.providerId, name: "one", environmentId: "env-a", status: "running" }]);
+    it("lists a machine as it was made, and since when it is there", async () => {
+      const { provider, make, scope, cutPower } = await started();
+      const before = Date.now();
+      const machine = await make("one", "env-a", "b-1");
+      const { machines } = await provider.list("env-a", scope);
+      expect(machines).toEqual([{ machine, environmentId: "env-a", burst: "b-1", status: "running", madeAt: expect.any(Number) }]);
+      expect(machines[0]?.madeAt).toBeGreaterThanOrEqual(before);
+      expect(machines[0]?.madeAt).toBeLessThanOrEqual(Date.now());
+      await cutPower(machine);
+      expect((await provider.list("env-a", scope)).machines).toMatchObject([{ machine, status: "stopped" }]);
+    });
+
+    it("knows the command by which a machine ends itself, with everything that runs on it", async () => {
+      const { provider, make } = await started();
+      const machine = await make("one", "env-a", "b-1");
+      const session = await connectSession(machine);
+      const begun = await session.run(["sh", "-c", "sleep 600 >/dev/null 2>&1 & echo $!"]);
+      // It may be gone before it has answered.
+      await session.run(provider.endCommand(machine)).catch(() => undefined);
+      session.close();
+      await waitUntil(
+        "nothing runs on it",
+        async () => (await provider.status(machine)) !== "running" && !processAlive(Number(begun.stdout)),
+      );
     });
 
     it("tells a machine without power as stopped, and starts it at the same address with the same key", async () => {
@@ -89,7 +136,7 @@ export function madeMachinesContract(name: string, begin: () => Promise<Provider
     });
 
     it("deletes a machine with everything that runs on it, and once more without complaint", async () => {
-      const { provider, make, where } = await started();
+      const { provider, make, scope } = await started();
       const machine = await make("one", "env-a");
       const session = await connectSession(machine);
       const begun = await session.run(["sh", "-c", "sleep 600 >/dev/null 2>&1 & echo $!"]);
@@ -98,7 +145,7 @@ export function madeMachinesContract(name: string, begin: () => Promise<Provider
       await provider.delete(machine);
       expect(processAlive(pid)).toBe(false);
       expect(await provider.status(machine)).toBe("gone");
-      expect(await provider.list("env-a", where)).toEqual([]);
+      expect(await provider.list("env-a", scope)).toEqual({ machines: [], unasked: [] });
       await provider.delete(machine);
     });
 
@@ -139,11 +186,22 @@ export function ownedMachinesContract(
       await under.provider.start(machine);
     });
 
-    it("leaves a machine as it is when it is deleted, and lists none as made for an environment", async () => {
+    it("tells which machine could not be asked whose it is, and why", async () => {
+      const under = await begin();
+      cleanUp = under.cleanUp;
+      await under.make("one", "env-a", "b-1");
+      const silent = await under.make("two", "env-a", "b-2");
+      await under.cutPower(silent);
+      const { machines, unasked } = await under.provider.list("env-a", under.scope);
+      expect(machines).toMatchObject([{ machine: { name: "one" }, burst: "b-1" }]);
+      expect(unasked).toMatchObject([{ machine: { providerId: silent.providerId }, why: expect.stringContaining(silent.host) }]);
+    });
+
+    it("leaves a machine as it is when it is deleted, and has no command that ends it", async () => {
       const under = await begin();
       cleanUp = under.cleanUp;
       const machine = await under.make("one", "env-a");
-      expect(await under.provider.list("env-a", under.where)).toEqual([]);
+      expect(under.provider.endCommand(machine)).toEqual([]);
       await under.provider.delete(machine);
       expect(await under.provider.status(machine)).toBe("running");
       await under.provider.delete(machine);

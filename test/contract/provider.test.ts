@@ -12,8 +12,8 @@ async function begin(): Promise<ProviderUnderTest> {
   const where = join(mkdtempSync(join(tmpdir(), "spillway-provider-")), "machines");
   return {
     provider: localProvider,
-    where,
-    make: (name, environmentId) =>
+    scope: { directory: where, hosts: [], identityOf: async () => undefined },
+    make: (name, environmentId, burst) =>
       createLocalMachine({
         environmentId,
         name,
@@ -22,6 +22,7 @@ async function begin(): Promise<ProviderUnderTest> {
         capacity: { cpu: 1000, memory: 512, disk: 0, gpus: [] },
         labels: {},
         nodeBinary: process.execPath,
+        burst,
       }),
     strangeKey: async () => ({ kind: "file", path: join(where, "two", "client_key") }),
     cutPower: async (machine) => {

@@ -4,6 +4,7 @@ import { afterEach, expect, it } from "vitest";
 import type { Checkout } from "../support/checkout.ts";
 import { expectNothingLeft, makeSmallCheckout, runJobs } from "../support/engine-scenario.ts";
 import { processesOf } from "../support/leftovers.ts";
+import { randomSequence } from "../support/random-sequence.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 let checkout: Checkout;
@@ -17,7 +18,7 @@ it.each(Array.from({ length: 10 }, (_unused, index) => index))(
   `random moment %i (seed ${seed}): one process of up or destroy is killed`,
   async (index) => {
     checkout = makeSmallCheckout();
-    const random = sequence(seed + index);
+    const random = randomSequence(seed + index);
     const verb = index % 2 === 0 ? ["up", "local"] : ["destroy", "local", "--yes"];
     if (verb[0] === "destroy") expect(await checkout.spillway(["up", "local"])).toMatchObject({ code: 0 });
     const running = checkout.start(verb);
@@ -44,17 +45,6 @@ it.each(Array.from({ length: 10 }, (_unused, index) => index))(
     await expectNothingLeft(checkout);
   },
 );
-
-/** A small seeded generator (mulberry32), so that a failing moment can be tried again. */
-function sequence(start: number): () => number {
-  let state = start >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 function killQuietly(pid: number): void {
   try {

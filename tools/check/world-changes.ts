@@ -38,9 +38,16 @@ const rules: readonly Rule[] = [
   },
   {
     name: "pool-change",
-    sentence: "the plugin changes a pool inside withCrashPoint",
-    files: /^stacks\/plugin\//,
-    call: /^client\.(close|removeNode|declareNode)$/,
+    sentence: "plugin and burster change a pool inside withCrashPoint",
+    files: /^stacks\/(plugin|burst)\//,
+    call: /^client\??\.(close|removeNode|declareNode|setBurstPolicy|removeBurstPolicy)$/,
+    unlessWithin: "withCrashPoint",
+  },
+  {
+    name: "burst-change",
+    sentence: "what a burst makes and destroys it makes and destroys inside withCrashPoint",
+    files: /^stacks\/(burst|plugin|workflow)\//,
+    call: /^(applyBurst|destroyBurst|removeBurstStack|provider\.delete)$/,
     unlessWithin: "withCrashPoint",
   },
   {
@@ -53,7 +60,7 @@ const rules: readonly Rule[] = [
   {
     name: "process-start",
     sentence: "machines and tasks are started inside withCrashPoint",
-    files: /^(providers\/local\/pool\.ts$|agent\/node\/executor\/process)/,
+    files: /^(providers\/local\/pool\.ts$|agent\/node\/executor\/process|stacks\/burst\/)/,
     call: /^spawn$/,
     unlessWithin: "withCrashPoint",
   },

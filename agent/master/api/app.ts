@@ -4,6 +4,8 @@ import { bodyLimit } from "hono/body-limit";
 import { SpillwayError } from "../../contract/errors.ts";
 import type { Log } from "../log.ts";
 import { answerError } from "./answer.ts";
+import { bursterRoutes } from "./burster.ts";
+import { burstRoutes } from "./bursts.ts";
 import { closingRoutes } from "./closing.ts";
 import type { Api, ApiContext } from "./context.ts";
 import { documentOf, documentPath } from "./document.ts";
@@ -58,6 +60,8 @@ export function createApi(
   jobRoutes(api, context);
   logRoutes(api, context);
   eventRoutes(api, context);
+  burstRoutes(api, context);
+  bursterRoutes(api, context);
   closingRoutes(api, context);
   let document: object | undefined;
   api.get(documentPath, (request) => request.json((document ??= documentOf(api))));

@@ -1,7 +1,11 @@
 /** The API's description of itself (OpenAPI 3.1), made of the routes and the contract's schemas. docs/openapi.json is a copy of it. */
 import { type ZodType, z } from "zod";
 import * as bodies from "../../contract/api.ts";
+import * as bursts from "../../contract/burst-api.ts";
+import { budgetView, budgetWindow, burstRow, burstState } from "../../contract/ledger.ts";
 import { nodeDeclaration, nodeFacts, nodeState, nodeView } from "../../contract/node.ts";
+import * as plans from "../../contract/plan.ts";
+import { burstPolicy } from "../../contract/policy.ts";
 import { resources } from "../../contract/resources.ts";
 import { productVersion } from "../../contract/version.ts";
 import { attempt, jobDetail, jobIndex, jobSpec, jobState, jobView } from "../../contract/workload.ts";
@@ -14,6 +18,16 @@ export const documentPath = "/v1/openapi.json";
 /** Schemas that bear a name of their own, under `#/components/schemas`. */
 const named: Readonly<Record<string, ZodType>> = {
   Attempt: attempt,
+  Budget: budgetView,
+  BudgetWindow: budgetWindow,
+  Burst: burstRow,
+  BurstOffer: plans.offer,
+  BurstPlan: plans.burstPlan,
+  BurstPolicy: burstPolicy,
+  BurstState: burstState,
+  BurstWork: bursts.burstWork,
+  Burster: bursts.bursterView,
+  Bursts: bursts.burstView,
   CloseRequest: bodies.closeRequest,
   Closing: bodies.closingView,
   Error: bodies.apiError,
@@ -21,6 +35,7 @@ const named: Readonly<Record<string, ZodType>> = {
   EventList: bodies.eventList,
   Explanation: bodies.explanation,
   Health: bodies.health,
+  DemandExplanation: plans.demandExplanation,
   JobDetail: jobDetail,
   JobIndex: jobIndex,
   JobList: bodies.jobList,
@@ -48,6 +63,8 @@ const tags = [
   { name: "pool", description: "All nodes' resources as one view." },
   { name: "nodes", description: "The machines whose agents have joined, or are to." },
   { name: "jobs", description: "Commands that run to completion: once, or as an array." },
+  { name: "bursts", description: "Machines bought for a while because the pool was full: what, why, for how much." },
+  { name: "burster", description: "How the one process that spends money is told what to do, and tells what it did." },
   { name: "explanations", description: "Every decision is an event with its reason." },
   { name: "teardown", description: "Closing the pool in order, and what it leaves to be kept." },
   { name: "agents", description: "How agents get their certificates; people and programs have no use for it." },
@@ -58,7 +75,7 @@ const introduction = `The API of an environment's master, for people and program
 **Access.** HTTPS with a certificate of the environment's own CA, and the admin token as a bearer token: \`spillway login\` tells both. Requests from
 pages of other origins, and by host names the master does not go by, are refused.
 
-**Units.** Times are milliseconds since the epoch, spans milliseconds, cpu millicores, memory and disk MiB, money USD per hour.
+**Units.** Times are milliseconds since the epoch, spans milliseconds, cpu millicores, memory and disk MiB, prices USD per hour, other money USD.
 
 **Streams** are \`application/x-ndjson\`: one JSON object a line, each of the schema that is given, made as fast as it is read.
 

@@ -33,7 +33,7 @@ const explainRoute = createRoute({
   operationId: "explain",
   tags: ["explanations"],
   summary: "Why something is as it is, now",
-  request: { query: z.object({ subject: z.string().describe("job/<id>, node/<name> or environment") }) },
+  request: { query: z.object({ subject: z.string().describe("job/<id>, node/<name>, burst/<id> or environment") }) },
   responses: answers(explanation, "why it is as it is"),
 });
 const ledgerRoute = createRoute({
@@ -41,8 +41,8 @@ const ledgerRoute = createRoute({
   path: "/v1/ledger",
   operationId: "readLedger",
   tags: ["teardown"],
-  summary: "What ran, and on what",
-  description: "One JSON object a line: the environment, then every node, then every job. It ends by itself.",
+  summary: "What ran, on what, and what was bought for it",
+  description: "One JSON object a line: the environment, then every node, every job, every burst. It ends by itself.",
   responses: streams(ledgerLine, "the ledger"),
 });
 
@@ -67,4 +67,5 @@ async function* ledger(leader: Leader): AsyncGenerator<LedgerLine> {
   yield { kind: "environment", name: environment.name, id: environment.id, at: leader.clock.now() };
   for (const node of leader.pool.nodes.values()) yield { kind: "node", node: nodeView(node) };
   for (const job of leader.pool.jobs.values()) yield { kind: "job", job: jobDetail(job) };
+  for (const row of leader.pool.bursts.values()) yield { kind: "burst", row };
 }

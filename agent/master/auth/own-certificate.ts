@@ -1,4 +1,5 @@
 /** The master's own serving certificate: made in memory from the intermediate when it starts, and again before it ends. */
+import { addressOf } from "../../contract/endpoint.ts";
 import { SpillwayError } from "../../contract/errors.ts";
 import { type IssuedCertificate, issueServerCertificate, type KeyedCertificate } from "./certificates.ts";
 
@@ -8,7 +9,7 @@ const servingDays = 30;
 export function servingHosts(config: { readonly endpoint: string; readonly listen: { readonly host: string } }): string[] {
   let endpointHost: string;
   try {
-    endpointHost = new URL(config.endpoint).hostname.replace(/^\[|\]$/g, "");
+    endpointHost = addressOf(config.endpoint).host;
   } catch (cause) {
     throw new SpillwayError(`"${config.endpoint}" is not a URL`, {
       code: "invalid-config",

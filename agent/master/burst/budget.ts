@@ -118,7 +118,7 @@ function lowest(priority: number): string {
 }
 
 /** USD for a person: $0.096, $11.20. */
-function usd(amount: number): string {
+export function usd(amount: number): string {
   return amount !== 0 && Math.abs(amount) < 1 ? `$${Number(amount.toPrecision(3))}` : `$${amount.toFixed(2)}`;
 }
 

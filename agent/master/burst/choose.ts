@@ -4,6 +4,7 @@
  */
 import type { BurstRow } from "../../contract/ledger.ts";
 import { type Candidate, hourlyOf, type Offer } from "../../contract/plan.ts";
+import type { BurstPolicy } from "../../contract/policy.ts";
 import { formatDuration } from "../../contract/quantities.ts";
 import { place } from "../scheduler/place.ts";
 import type { PlanOptions } from "./options.ts";
@@ -120,7 +121,7 @@ function worse(one: Weighed, best: Weighed): string {
 /** Offers that have failed lately, and those that were bought for a job in vain, are not bought again for a while. */
 export function unusableOffers(
   rows: readonly BurstRow[],
-  { options, now }: { readonly options: PlanOptions; readonly now: number },
+  { policy, options, now }: { readonly policy: BurstPolicy; readonly options: PlanOptions; readonly now: number },
 ): ChooseContext["unusable"] {
   const failed = new Map<string, { at: number; reason: string }>();
   const inVain = new Map<string, { at: number; burst: string }>();
@@ -134,7 +135,7 @@ export function unusableOffers(
   }
   return (offer, job) => {
     const failure = failed.get(offer.id);
-    const againMs = failure === undefined ? 0 : failure.at + options.failureCooldownMs - now;
+    const againMs = failure === undefined ? 0 : failure.at + policy.retryAfterMs - now;
     if (failure !== undefined && againMs > 0) return `it failed: ${failure.reason}; tried again in ${formatDuration(againMs)}`;
     const vain = inVain.get(`${offer.id} ${job}`);
     if (vain !== undefined && now - vain.at < options.unusedCooldownMs) return `${vain.burst} was bought for this job and never got a task`;

@@ -4,17 +4,15 @@ import { type DemandExplanation, hourlyOf, type LaunchDecision, type Offer } fro
 import type { BurstPolicy } from "../../contract/policy.ts";
 import { budgetRefusal, settle } from "./budget.ts";
 import { type ChooseContext, choose, type DueDemand, unusableOffers } from "./choose.ts";
+import type { MoneyContext } from "./held.ts";
 import { intentRow } from "./intent.ts";
 import type { PlanOptions } from "./options.ts";
 import { byId } from "./order.ts";
 import { ruleFor } from "./rule.ts";
 import { type Demand, without } from "./situation.ts";
 
-export interface LaunchContext {
-  readonly policy: BurstPolicy;
+export interface LaunchContext extends MoneyContext {
   readonly options: PlanOptions;
-  /** ms since the epoch. */
-  readonly now: number;
   readonly offers: readonly Offer[];
   /** Nodes of bursts that have not joined. */
   readonly onTheWay: ReadonlySet<string>;
@@ -62,8 +60,9 @@ export function launches(demands: readonly Demand[], rows: readonly BurstRow[], 
       }
       return refusal;
     };
+  const perBurst = (rule: number) => policy.rules[rule - 1]?.perBurst ?? 1;
   const openDraft = (offer: Offer, rule: number) =>
-    drafts.findLast((draft) => draft.offer.id === offer.id && draft.rule === rule && draft.nodes.length < options.nodesPerBurst);
+    drafts.findLast((draft) => draft.offer.id === offer.id && draft.rule === rule && draft.nodes.length < perBurst(rule));
   const extended = (draft: Draft | undefined, offer: Offer, { rule, priority }: { rule: number; priority: number }): Draft => {
     const { burst, nodes, tasks } = draft ?? { burst: newBurstId(now, taken), nodes: [], tasks: new Map<string, number>() };
     const next = { burst, nodes: [...nodes, `${burst}-${nodes.length + 1}`], offer, rule, tasks: new Map(tasks) };
@@ -131,7 +130,7 @@ export function launches(demands: readonly Demand[], rows: readonly BurstRow[], 
   return { launch: drafts.map((draft) => decisionOf(draft, context)), explain };
 }
 
-function decisionOf({ burst, nodes, offer, rule, priority, tasks }: Draft, { options, now }: LaunchContext): LaunchDecision {
+function decisionOf({ burst, nodes, offer, rule, priority, tasks }: Draft, { policy, now }: LaunchContext): LaunchDecision {
   const forTasks = [...tasks].map(([job, count]) => ({ job, tasks: count }));
   const total = forTasks.reduce((sum, one) => sum + one.tasks, 0);
   const jobs = forTasks.length === 1 ? forTasks[0]?.job : `${forTasks.length} jobs`;
@@ -145,7 +144,7 @@ function decisionOf({ burst, nodes, offer, rule, priority, tasks }: Draft, { opt
     priority,
     for: forTasks,
     reason: `${machines} of ${offer.id} for ${total === 1 ? "1 waiting task" : `${total} waiting tasks`} of ${jobs} (rule ${rule})`,
-    expiresAt: now + offer.launchTimeoutMs + options.expireAfterMs,
+    expiresAt: now + offer.launchTimeoutMs + policy.expireAfterMs,
   };
 }
 

@@ -11,19 +11,10 @@ export interface PlanOptions {
   readonly maxJobsWeighed: number;
   /** Machines bought by one plan. */
   readonly maxLaunches: number;
-  /**
-   * Machines bought in one burst. They come and go together, so an idle one is paid as long as its siblings work: more
-   * than one saves runs of the engine, not money.
-   */
-  readonly nodesPerBurst: number;
   /** A node of a live burst that has not joined for so long is no longer waited for. */
   readonly joinTimeoutMs: number;
-  /** An offer whose launch has failed is not tried again for so long. */
-  readonly failureCooldownMs: number;
   /** An offer that was bought for a job and never got a task is not bought again for that job for so long. */
   readonly unusedCooldownMs: number;
-  /** A machine that hears of no master for so long ends itself. */
-  readonly expireAfterMs: number;
   /** Explanations of jobs that are told. */
   readonly maxExplained: number;
   /** Of those that nothing can be bought for, so many are told with every offer. */
@@ -36,11 +27,8 @@ export const planDefaults: PlanOptions = {
   maxTasksPerJob: 200,
   maxJobsWeighed: 50,
   maxLaunches: 16,
-  nodesPerBurst: 1,
   joinTimeoutMs: 300_000,
-  failureCooldownMs: 300_000,
   unusedCooldownMs: 3_600_000,
-  expireAfterMs: 1_800_000,
   maxExplained: 200,
   maxWithCandidates: 20,
 };

@@ -14,7 +14,7 @@ import { billed, billedRate, pretendWorld, randomOf, type World, type WorldInput
 const start = Date.UTC(2026, 2, 31, 23, 30);
 const reactionMs = 60_000;
 const longestStepMs = reactionMs / 4;
-const options = { ...planDefaults, reactionMs, failureCooldownMs: 60_000, joinTimeoutMs: 60_000 };
+const options = { ...planDefaults, reactionMs, joinTimeoutMs: 60_000 };
 
 const shapes = fc.record({ cpu: fc.integer({ min: 1, max: 8 }), memory: fc.integer({ min: 1, max: 8 }) });
 const offers = fc
@@ -51,6 +51,7 @@ const policy = fc
     maxParallel: fc.integer({ min: 1, max: 6 }),
     maxNodes: fc.integer({ min: 0, max: 10 }),
     drainDeadlineMs: fc.constantFrom(0, 60_000),
+    perBurst: fc.constantFrom(1, 3),
   })
   .map(({ maxNodes, drainDeadlineMs, ...rule }) =>
     aPolicy({ rules: [rule], maxNodes, retire: { idleForMs: 30_000, minimumLifeMs: 60_000, drainDeadlineMs } }),
@@ -61,7 +62,7 @@ const caps = fc.record({
   perMonth: fc.option(fc.double({ min: 0.2, max: 10, noNaN: true }), { nil: undefined }),
   zone: fc.constantFrom("UTC", "Europe/Berlin"),
 });
-const scenario = fc.record({ offers, jobs, own, policy, seed: fc.integer(), nodesPerBurst: fc.constantFrom(1, 3) });
+const scenario = fc.record({ offers, jobs, own, policy, seed: fc.integer() });
 
 /** Without `slowest` every launch is in time. */
 function run(fields: Omit<WorldInput, "start" | "slowest"> & { slowest?: number }, steps: number): World {
@@ -77,7 +78,7 @@ describe("for any pool, jobs, offers and policy", () => {
     timeout: 60_000,
   }, () => {
     fc.assert(
-      fc.property(scenario, caps, fc.constantFrom(0, 0.05, 0.3), ({ seed, nodesPerBurst, policy: base, ...rest }, budget, crashes) => {
+      fc.property(scenario, caps, fc.constantFrom(0, 0.05, 0.3), ({ seed, policy: base, ...rest }, budget, crashes) => {
         const limited = { ...base, budget };
         const check = ({ rows, machines, now }: World) => {
           const context = { policy: limited, options, now };
@@ -94,10 +95,7 @@ describe("for any pool, jobs, offers and policy", () => {
             if (to === undefined) expect(holders[0]?.state).not.toBe("gone");
           }
         };
-        run(
-          { ...rest, policy: limited, options: { ...options, nodesPerBurst }, random: randomOf(seed), crashes, slowest: 1.1, check },
-          120,
-        );
+        run({ ...rest, policy: limited, options, random: randomOf(seed), crashes, slowest: 1.1, check }, 120);
       }),
       { numRuns: 25 },
     );
@@ -105,7 +103,7 @@ describe("for any pool, jobs, offers and policy", () => {
 
   test("nothing is bought that no waiting task fits on, no limit is passed, and no id is used twice", () => {
     fc.assert(
-      fc.property(scenario, ({ seed, nodesPerBurst, ...rest }) => {
+      fc.property(scenario, ({ seed, ...rest }) => {
         const { maxNodes, rules } = rest.policy;
         const seen = new Set<string>();
         const onPlan = (made: BurstPlan, { rows, pending, now }: World) => {
@@ -130,14 +128,14 @@ describe("for any pool, jobs, offers and policy", () => {
           const added = made.launch.flatMap(({ nodes }) => nodes).length;
           if (added > 0) expect(there + added).toBeLessThanOrEqual(maxNodes);
         };
-        run({ ...rest, options: { ...options, nodesPerBurst }, random: randomOf(seed), crashes: 0, check: () => {}, onPlan }, 80);
+        run({ ...rest, options, random: randomOf(seed), crashes: 0, check: () => {}, onPlan }, 80);
       }),
       { numRuns: 25 },
     );
   });
 
   /** Tasks that never end, all there from the start: what is decided after a while, and the world then. */
-  function constantDemand({ seed, nodesPerBurst, jobs: list, ...rest }: ScenarioOf, shapeOf: (job: WorldJob) => WorldJob["resources"]) {
+  function constantDemand({ seed, jobs: list, ...rest }: ScenarioOf, shapeOf: (job: WorldJob) => WorldJob["resources"]) {
     const forever = list.map((one): WorldJob => {
       const { runMs: _, ...kept } = one;
       return { ...kept, resources: shapeOf(one), submittedAt: start };
@@ -149,8 +147,7 @@ describe("for any pool, jobs, offers and policy", () => {
       if (step <= 150) return;
       late.push(...made.launch.map(({ burst }) => `launch ${burst}`), ...made.retire.map(({ burst, action }) => `${action} ${burst}`));
     };
-    const settings = { ...options, nodesPerBurst };
-    const world = run({ ...rest, jobs: forever, options: settings, random: randomOf(seed), crashes: 0, check: () => {}, onPlan }, 300);
+    const world = run({ ...rest, jobs: forever, options, random: randomOf(seed), crashes: 0, check: () => {}, onPlan }, 300);
     return { late, world };
   }
 
@@ -176,7 +173,7 @@ describe("for any pool, jobs, offers and policy", () => {
 
   test("the same situation gives the same plan, in whatever order it is told", () => {
     fc.assert(
-      fc.property(scenario, caps, ({ seed, nodesPerBurst, ...rest }, budget) => {
+      fc.property(scenario, caps, ({ seed, ...rest }, budget) => {
         const limited = { ...rest.policy, budget };
         const random = randomOf(seed);
         const shuffled = <T>(list: readonly T[]) =>
@@ -184,14 +181,13 @@ describe("for any pool, jobs, offers and policy", () => {
             .map((one) => [random(), one] as const)
             .toSorted(([a], [b]) => a - b)
             .map(([, one]) => one);
-        const settings = { ...options, nodesPerBurst };
         const onPlan = (made: BurstPlan, world: World) => {
           const snapshot = { nodes: shuffled(world.snapshot().nodes) };
           const [pending, ledger] = [shuffled(world.pending()), shuffled([...world.rows.values()])];
-          const again = plan({ snapshot, pending, policy: limited, offers: shuffled(rest.offers), ledger, now: world.now }, settings);
+          const again = plan({ snapshot, pending, policy: limited, offers: shuffled(rest.offers), ledger, now: world.now }, options);
           expect(again).toEqual(made);
         };
-        run({ ...rest, policy: limited, options: settings, random, crashes: 0.05, slowest: 1.1, check: () => {}, onPlan }, 60);
+        run({ ...rest, policy: limited, options, random, crashes: 0.05, slowest: 1.1, check: () => {}, onPlan }, 60);
       }),
       { numRuns: 20 },
     );

@@ -158,7 +158,7 @@ describe("what is bought", () => {
 
   test("several machines in one burst, where that is wanted", () => {
     const pending = [aPending("a", { resources: size(4000), indexes: [0, 1, 2, 3, 4] })];
-    const result = planned({ pending }, { ...planDefaults, nodesPerBurst: 4 });
+    const result = planned({ pending, policy: aPolicy({ rules: rule({ perBurst: 4 }) }) });
     expect(bought(result)).toEqual(["4 small", "1 small"]);
     expect(result.launch[0]).toMatchObject({ hourly: 4, for: [{ job: "a", tasks: 4 }] });
     expect(new Set(result.launch.flatMap(({ nodes }) => nodes)).size).toBe(5);

@@ -10,6 +10,7 @@ import type { PendingJob } from "../scheduler/place.ts";
 import { advance } from "./advance.ts";
 import { budgetOf, budgetRefusal, squeeze } from "./budget.ts";
 import { eventOf } from "./follow.ts";
+import type { MoneyContext } from "./held.ts";
 import { launches } from "./launch.ts";
 import { type PlanOptions, planDefaults } from "./options.ts";
 import { afterDrain, type RetireContext, type Verdict, whenLive } from "./retire.ts";
@@ -31,8 +32,10 @@ export interface PlanInput {
   readonly pending: readonly PendingJob[];
   readonly policy: BurstPolicy;
   readonly offers: readonly Offer[];
-  /** At least the rows that are not gone, and those that cost something in this month. */
+  /** At least the rows that are not gone, those that have ended lately, and those of this month that are not in `settled`. */
   readonly ledger: readonly BurstRow[];
+  /** USD of this day and month of bursts that are over and not among the rows. */
+  readonly settled?: MoneyContext["settled"];
   /** ms since the epoch. */
   readonly now: number;
   /** Why nothing may be bought now (paused, closing); undefined when it may. */
@@ -42,6 +45,7 @@ export interface PlanInput {
 /** Deterministic: the order of its inputs does not matter, but for the policy's rules. */
 export function plan(input: PlanInput, options: PlanOptions = planDefaults): BurstPlan {
   const { policy, now, paused } = input;
+  const settled = input.settled ?? { day: 0, month: 0 };
   const before = situationOf(input.snapshot, input.ledger, { options, now });
   const rows = new Map(before.rows.map((row) => [row.id, row]));
   const retire: RetireDecision[] = [];
@@ -53,9 +57,9 @@ export function plan(input: PlanInput, options: PlanOptions = planDefaults): Bur
     rows.set(row.id, advance(row, eventOf(decision, now), now));
   };
 
-  for (const verdict of squeezed({ situation: before, policy, options, now })) decide(verdict.row, verdict);
+  for (const verdict of squeezed({ situation: before, policy, options, now, settled })) decide(verdict.row, verdict);
   const situation = situationOf(input.snapshot, [...rows.values()], { options, now });
-  const context: RetireContext = { situation, policy, options, now };
+  const context: RetireContext = { situation, policy, options, now, settled };
   const demands = demandsOf(input.pending, options);
   const expected = forecast(situation, demands, now);
   const explain = explainForecast(expected, context);
@@ -75,7 +79,7 @@ export function plan(input: PlanInput, options: PlanOptions = planDefaults): Bur
   }
 
   const { onTheWay } = situation;
-  const bought = launches(unplaced, [...rows.values()], { policy, options, now, offers: input.offers, onTheWay, paused });
+  const bought = launches(unplaced, [...rows.values()], { policy, options, now, settled, offers: input.offers, onTheWay, paused });
   const wanted = new Set(expected.placed.map(({ node }) => node));
   for (const row of rows.values()) {
     if (reasons.has(row.id)) continue;

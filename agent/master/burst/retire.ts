@@ -4,17 +4,14 @@
  */
 import type { BurstRow } from "../../contract/ledger.ts";
 import type { RetireDecision } from "../../contract/plan.ts";
-import type { BurstPolicy } from "../../contract/policy.ts";
 import { formatDuration } from "../../contract/quantities.ts";
+import type { MoneyContext } from "./held.ts";
 import type { PlanOptions } from "./options.ts";
 import type { Situation } from "./situation.ts";
 
-export interface RetireContext {
+export interface RetireContext extends MoneyContext {
   readonly situation: Situation;
-  readonly policy: BurstPolicy;
   readonly options: PlanOptions;
-  /** ms since the epoch. */
-  readonly now: number;
 }
 
 /** What becomes of one burst: a decision, or only why it stays as it is. */

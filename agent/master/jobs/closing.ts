@@ -1,4 +1,5 @@
-/** The teardown latch: once it is set nothing is started or rescheduled, what waits is cancelled, what runs is stopped. */
+/** The teardown latch: once it is set nothing is started, rescheduled or bought, what waits is cancelled, what runs is stopped, what was bought goes. */
+import { windDown } from "../burst/wind-down.ts";
 import { assertWritable, type Leader, tell } from "../leader.ts";
 import { type ClosingRecord, closingKey } from "../pool/records.ts";
 import { closingView } from "../pool/views.ts";
@@ -20,7 +21,7 @@ export async function close(leader: Leader, options: { readonly graceMs: number;
       data: { activeTasks, pendingTasks, graceMs: options.graceMs },
     });
   }
-  await cancelAll(leader);
+  await Promise.all([cancelAll(leader), windDown(leader)]);
 }
 
 /** Cancels every unfinished job; also after a restart, when the latch was set but the cancellations were cut short. */
@@ -38,4 +39,5 @@ export async function reopen(leader: Leader): Promise<void> {
   leader.pool.closing = undefined;
   await leader.writer.write("store.commit.meta", [{ delete: closingKey }]);
   tell(leader, { kind: "reopened", subject: "environment", message: "The environment takes jobs again" });
+  leader.bursting.requestPlan();
 }

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import { SpillwayError } from "../../contract/errors.ts";
 import { addResources, noResources, shortages } from "../../contract/resources.ts";
 import type { JobSpec } from "../../contract/workload.ts";
+import { offersOf } from "../burst/burster.ts";
 import { assertWritable, type Leader, tell } from "../leader.ts";
 import { addJob, capacityOf, type PoolJob } from "../pool/pool.ts";
 import { type JobRecord, jobKey } from "../pool/records.ts";
@@ -74,18 +75,28 @@ export async function submitJob(leader: Leader, given: JobSpec): Promise<{ job: 
   return { job, created: true };
 }
 
-/** A job that only has to wait is accepted; one that no node of its pool could take, even when idle, is not. */
+/** A job that only has to wait is accepted; one that no node of its pool, idle or yet to be bought, could take is not. */
 function assertFitsSomewhere(leader: Leader, spec: JobSpec): void {
   const all = [...leader.pool.nodes.values()];
   const nodes = spec.nodePool === undefined ? all : all.filter((node) => node.record.declaration.pool === spec.nodePool);
-  if (spec.nodePool !== undefined && nodes.length === 0) {
-    const pools = [...new Set(all.map((node) => node.record.declaration.pool))].toSorted();
+  const bursts = leader.pool.burstPolicy !== undefined;
+  const offers = bursts ? offersOf(leader) : [];
+  // While no burster is heard, nobody knows what could be bought.
+  if (bursts && offers.length === 0) return;
+  const buyable = spec.nodePool === undefined ? offers : offers.filter(({ burstPool }) => burstPool === spec.nodePool);
+  if (spec.nodePool !== undefined && nodes.length === 0 && buyable.length === 0) {
+    const pools = [
+      ...new Set([...all.map((node) => node.record.declaration.pool), ...offers.map(({ burstPool }) => burstPool)]),
+    ].toSorted();
     throw new SpillwayError(`there is no node pool "${spec.nodePool}"`, {
       code: "unknown-node-pool",
       hint: pools.length === 0 ? "This environment has no node yet." : `There are: ${pools.join(", ")}.`,
     });
   }
-  const capacities = nodes.map((node) => ({ name: node.record.name, capacity: capacityOf(node.record) }));
+  const capacities = [
+    ...nodes.map((node) => ({ name: node.record.name, capacity: capacityOf(node.record) })),
+    ...buyable.map(({ id, shape }) => ({ name: id, capacity: shape })),
+  ];
   // A node whose size is not known yet may be large enough.
   if (capacities.length === 0 || capacities.some(({ capacity }) => capacity === undefined)) return;
   const known = capacities.flatMap(({ name, capacity }) => (capacity === undefined ? [] : [{ name, capacity }]));

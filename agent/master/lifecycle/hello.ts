@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from "node:util";
 import { wireVersion } from "../../contract/version.ts";
 import type { AgentMessage } from "../../contract/wire.ts";
 import type { TaskReport } from "../../contract/workload.ts";
+import { noteJoin } from "../burst/facts.ts";
 import { stopIndex } from "../jobs/cancel.ts";
 import { endAttempt } from "../jobs/end-attempt.ts";
 import { currentAttempt, takeReport } from "../jobs/reports.ts";
@@ -32,6 +33,7 @@ export async function takeHello(leader: Leader, connection: ControlConnection, h
   const first = node.record.seen === undefined;
   const noted = noteFacts(leader, node, hello);
   heard(leader, connection.node);
+  noteJoin(leader, connection.node);
   await noted;
   if (first) {
     tell(leader, {

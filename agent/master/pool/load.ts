@@ -1,16 +1,21 @@
 /** Reads the pool from the store, as it is when a master starts: no node was heard of yet, and no timer has run. */
 import type { ZodType } from "zod";
 import { SpillwayError } from "../../contract/errors.ts";
+import type { BurstRow } from "../../contract/ledger.ts";
 import type { Clock } from "../clock.ts";
 import type { Store, StoreEntry } from "../state/store.ts";
 import { addJob, addNode, emptyPool, type Pool } from "./pool.ts";
 import {
+  burstPauseKey,
+  burstPolicyKey,
+  burstRecords,
   closingKey,
   closingRecord,
   type IndexRecord,
   indexRecord,
   type JobRecord,
   jobRecord,
+  ledgerKey,
   nodeRecord,
   parseIndexKey,
   prefixes,
@@ -50,9 +55,23 @@ export async function loadPool(store: Store, clock: Clock): Promise<Pool> {
   const jobs: JobRecord[] = [];
   for await (const entry of every(store, prefixes.job)) jobs.push(read(jobRecord, entry));
   for (const record of jobs.toSorted((a, b) => a.seq - b.seq)) addJob(pool, record, indexes.get(record.id));
-  const closing = await store.get(closingKey);
-  if (closing !== undefined) pool.closing = read(closingRecord, closing);
+  const rows: BurstRow[] = [];
+  for await (const entry of every(store, prefixes.burst)) rows.push(read(burstRecords.row, entry));
+  for (const row of byIntent(rows)) pool.bursts.set(row.id, row);
+  pool.ledger = await readOne(store, ledgerKey, burstRecords.ledger);
+  pool.burstPolicy = await readOne(store, burstPolicyKey, burstRecords.policy);
+  pool.burstPause = await readOne(store, burstPauseKey, burstRecords.pause);
+  pool.closing = await readOne(store, closingKey, closingRecord);
   return pool;
+}
+
+function byIntent(rows: readonly BurstRow[]): BurstRow[] {
+  return rows.toSorted((a, b) => (a.at.intent ?? 0) - (b.at.intent ?? 0) || (a.id < b.id ? -1 : 1));
+}
+
+async function readOne<T>(store: Store, key: string, schema: ZodType<T>): Promise<T | undefined> {
+  const entry = await store.get(key);
+  return entry === undefined ? undefined : read(schema, entry);
 }
 
 async function* every(store: Store, prefix: string): AsyncGenerator<StoreEntry> {

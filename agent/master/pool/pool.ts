@@ -2,12 +2,24 @@
  * The pool in the leader's memory: nodes, jobs and what holds what. Functions here change memory in one synchronous step
  * and return the operations that make the change durable; whoever calls them writes those before acting.
  */
+import type { LedgerIdentity } from "../../contract/burst-api.ts";
+import type { BurstRow } from "../../contract/ledger.ts";
 import type { NodeState } from "../../contract/node.ts";
+import type { BurstPolicy } from "../../contract/policy.ts";
 import { addResources, noResources, type Resources, subtractResources } from "../../contract/resources.ts";
 import type { Attempt, JobState } from "../../contract/workload.ts";
 import type { Rejection } from "../scheduler/place.ts";
 import type { Operation } from "../state/store.ts";
-import { type ClosingRecord, type IndexRecord, indexKey, type JobRecord, jobKey, type NodeRecord, type TokenRecord } from "./records.ts";
+import {
+  type BurstPause,
+  type ClosingRecord,
+  type IndexRecord,
+  indexKey,
+  type JobRecord,
+  jobKey,
+  type NodeRecord,
+  type TokenRecord,
+} from "./records.ts";
 
 export interface PoolNode {
   record: NodeRecord;
@@ -23,6 +35,8 @@ export interface PoolNode {
   used: Resources;
   /** Ids of its active attempts. */
   readonly tasks: Set<string>;
+  /** ms since the epoch: since when it has no task; undefined while it has one, and until its agent was heard. Not kept over a restart. */
+  idleSince?: number | undefined;
   /** Set while it gets no new task because its host could not start one. Not kept over a restart. */
   paused?: { readonly at: number; readonly reason: string } | undefined;
 }
@@ -53,12 +67,30 @@ export interface Pool {
   /** Of `jobs`, those with a pending index. */
   readonly pending: Set<PoolJob>;
   readonly tokens: Map<string, TokenRecord>;
+  /** The ledger: rows by id, in the order of their intents; also those that are gone, for a while. */
+  readonly bursts: Map<string, BurstRow>;
+  /** Undefined until the first row or question: see burst/ledger-identity.ts. */
+  ledger: LedgerIdentity | undefined;
+  /** Undefined: nothing is bought. */
+  burstPolicy: BurstPolicy | undefined;
+  burstPause: BurstPause | undefined;
   closing: ClosingRecord | undefined;
   nextJobSeq: number;
 }
 
 export function emptyPool(): Pool {
-  return { nodes: new Map(), jobs: new Map(), pending: new Set(), tokens: new Map(), closing: undefined, nextJobSeq: 1 };
+  return {
+    nodes: new Map(),
+    jobs: new Map(),
+    pending: new Set(),
+    tokens: new Map(),
+    bursts: new Map(),
+    ledger: undefined,
+    burstPolicy: undefined,
+    burstPause: undefined,
+    closing: undefined,
+    nextJobSeq: 1,
+  };
 }
 
 export function addNode(
@@ -114,7 +146,7 @@ export function hasEnded(attempt: Attempt): boolean {
 /** Changes one index and, when it was the last open one, finishes its job. */
 export function setIndex(pool: Pool, job: PoolJob, position: number, next: PoolIndex, now: number): Operation[] {
   const index = indexAt(job, position);
-  hold(pool, job, activeAttempt(index), -1);
+  hold(pool, job, activeAttempt(index), -1, now);
   job.counts[index.state] -= 1;
   index.state = next.state;
   index.attempts = next.attempts;
@@ -169,11 +201,12 @@ function afterCounts(pool: Pool, job: PoolJob, now: number): Operation[] {
   return [{ put: { key: jobKey(job.record.id), value: job.record } }];
 }
 
-function hold(pool: Pool, job: PoolJob, attempt: Attempt | undefined, sign: 1 | -1): void {
+function hold(pool: Pool, job: PoolJob, attempt: Attempt | undefined, sign: 1 | -1, now?: number): void {
   if (attempt === undefined) return;
   const node = pool.nodes.get(attempt.node);
   if (node === undefined) return;
   node.used = (sign === 1 ? addResources : subtractResources)(node.used, job.record.spec.resources);
   if (sign === 1) node.tasks.add(attempt.taskId);
   else node.tasks.delete(attempt.taskId);
+  node.idleSince = node.tasks.size === 0 ? now : undefined;
 }

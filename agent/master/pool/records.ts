@@ -1,11 +1,21 @@
 /** What the master keeps in its store: the form of each value and the name of its key. Parsed when the pool is loaded. */
 import { z } from "zod";
+import { burstPause, ledgerIdentity } from "../../contract/burst-api.ts";
+import { burstRow } from "../../contract/ledger.ts";
 import { nodeDeclaration, nodeFacts } from "../../contract/node.ts";
+import { burstPolicy } from "../../contract/policy.ts";
 import { resources } from "../../contract/resources.ts";
 import { attempt, indexState, jobSpec } from "../../contract/workload.ts";
 
-export const prefixes = { node: "node/", job: "job/", index: "index/", token: "token/" } as const;
+export const prefixes = { node: "node/", job: "job/", index: "index/", token: "token/", burst: "burst/" } as const;
 export const closingKey = "meta/closing";
+export const ledgerKey = "meta/ledger";
+export const burstPolicyKey = "meta/burst-policy";
+export const burstPauseKey = "meta/burst-pause";
+
+/** The contract's own forms are what is stored of bursts: its rows, policy and pause. */
+export const burstRecords = { row: burstRow, ledger: ledgerIdentity, policy: burstPolicy, pause: burstPause } as const;
+export type BurstPause = z.infer<typeof burstPause>;
 
 export const nodeRecord = z.object({
   name: z.string(),
@@ -19,6 +29,19 @@ export const nodeRecord = z.object({
     .optional()
     .describe("what its agent said last; absent until it has joined"),
   lostAt: z.number().optional().describe("given up at this time and not back since"),
+  cordon: z
+    .object({
+      at: z.number(),
+      reason: z.string().describe("the operator's words; may be empty"),
+      drain: z
+        .object({
+          deadline: z.number().describe("ms since the epoch: what runs then is evicted"),
+          drainedAt: z.number().optional().describe("its last task ended then"),
+        })
+        .optional(),
+    })
+    .optional()
+    .describe("it gets no new task; with `drain` it also loses those it has"),
 });
 export type NodeRecord = z.infer<typeof nodeRecord>;
 
@@ -49,6 +72,10 @@ export type ClosingRecord = z.infer<typeof closingRecord>;
 
 export function nodeKey(name: string): string {
   return `${prefixes.node}${name}`;
+}
+
+export function burstKey(id: string): string {
+  return `${prefixes.burst}${id}`;
 }
 
 export function jobKey(id: string): string {

@@ -1,9 +1,11 @@
 /** The pool as people and programs see it through the API: pure functions of the memory. */
 import type { ClosingView, PoolView } from "../../contract/api.ts";
+import type { BurstRow } from "../../contract/ledger.ts";
 import { type NodeView, nodeState } from "../../contract/node.ts";
 import { formatDuration } from "../../contract/quantities.ts";
 import { addResources, noResources } from "../../contract/resources.ts";
 import type { JobDetail, JobState, JobView } from "../../contract/workload.ts";
+import { schedulingOf } from "../lifecycle/cordon-state.ts";
 import { capacityOf, jobStateOf, type Pool, type PoolIndex, type PoolJob, type PoolNode } from "./pool.ts";
 
 type PoolRow = PoolView["rows"][number];
@@ -32,14 +34,34 @@ export function poolView(pool: Pool, environment: { readonly id: string; readonl
     total: all.reduce<Totals>((sum, row) => plus(sum, row), nothing),
     jobs,
     pendingTasks,
+    ...burstCounts(pool),
   };
 }
 
-export function nodeView(node: PoolNode): NodeView {
+/** Bursts by state, when there are any that are not gone. */
+function burstCounts({ bursts }: Pool): Pick<PoolView, "bursts"> {
+  const counts: NonNullable<PoolView["bursts"]> = { launching: 0, live: 0, draining: 0, retiring: 0, leaked: 0, hourly: 0 };
+  let any = false;
+  for (const { state, hourly } of bursts.values()) {
+    if (state === "gone") continue;
+    any = true;
+    // An intent is as good as on its way, but costs nothing yet.
+    counts[state === "intent" ? "launching" : state] += 1;
+    if (state !== "intent") counts.hourly = Number((counts.hourly + hourly).toFixed(6));
+  }
+  return any ? { bursts: counts } : {};
+}
+
+/** `burst`: the row of the burst it belongs to, if any. */
+export function nodeView(node: PoolNode, burst?: BurstRow): NodeView {
   const { record } = node;
+  const { scheduling, reason, deadline } = schedulingOf(node, burst);
   return {
     name: record.name,
     state: node.state,
+    scheduling,
+    ...(reason === undefined ? {} : { schedulingReason: reason }),
+    ...(deadline === undefined ? {} : { drainDeadline: deadline }),
     stateReason: node.stateReason,
     stateSince: node.stateSince,
     declaration: record.declaration,

@@ -2,6 +2,7 @@
 import type { Explanation } from "../../contract/api.ts";
 import { SpillwayError } from "../../contract/errors.ts";
 import { formatDuration } from "../../contract/quantities.ts";
+import { burstIdOf, explainBurst, explainDemand } from "../burst/explain.ts";
 import type { Leader } from "../leader.ts";
 import { jobStateOf, type PoolJob } from "../pool/pool.ts";
 import { backOffReason, closingView, count, jobView } from "../pool/views.ts";
@@ -10,14 +11,18 @@ import { pendingJobs, takeSnapshot } from "./snapshot.ts";
 
 const maxEvents = 50;
 
-/** `subject` is job/<id>, node/<name> or environment. Throws a SpillwayError `not-found` or `invalid-request`. */
-export function explain(leader: Leader, subject: string): Explanation {
+/** `subject` is job/<id>, node/<name>, burst/<id> (or an id alone) or environment. Throws a SpillwayError `not-found` or `invalid-request`. */
+export function explain(leader: Leader, asked: string): Explanation {
+  const burst = burstIdOf(asked);
+  const subject = burst === undefined ? asked : `burst/${burst}`;
   const [kind = "", name = ""] = subject.split("/");
   const events = leader.journal.list({ subject, limit: maxEvents, newest: true });
+  if (burst !== undefined) return { subject, summary: explainBurst(leader, burst), rejected: [], events };
   if (kind === "job") {
     const job = leader.pool.jobs.get(name);
     if (job === undefined) throw notFound("job", name);
-    return { subject, ...explainJob(leader, job), events };
+    const demand = explainDemand(leader, job);
+    return { subject, ...explainJob(leader, job), ...(demand === undefined ? {} : { burst: demand }), events };
   }
   if (kind === "node") {
     const node = leader.pool.nodes.get(name);
@@ -28,7 +33,7 @@ export function explain(leader: Leader, subject: string): Explanation {
   if (subject === "environment") return { subject, summary: environmentSummary(leader), rejected: notReady(leader), events };
   throw new SpillwayError(`"${subject}" can't be explained`, {
     code: "invalid-request",
-    hint: "Ask for job/<id>, node/<name> or environment.",
+    hint: "Ask for job/<id>, node/<name>, burst/<id> or environment.",
   });
 }
 

@@ -3,6 +3,7 @@
  * agents. Many changes make one round, and rounds leave at least three quarters of the time to everything else.
  */
 import { type Attempt, taskIdOf } from "../../contract/workload.ts";
+import { noteUse } from "../burst/facts.ts";
 import { sendRun } from "../jobs/run.ts";
 import { inBackground, type Leader, tell, wakeJobWaiters } from "../leader.ts";
 import { indexAt, type PoolJob, setIndex } from "../pool/pool.ts";
@@ -31,6 +32,7 @@ export function startRounds(leader: Leader): () => void {
     const ended = performance.now();
     pauseUntil = ended + Math.min(maxPauseMs, (ended - begun) * pauseFactor);
     if (more) request();
+    else leader.bursting.requestPlan();
   }
 
   function request(): void {
@@ -84,6 +86,7 @@ async function assign(leader: Leader, job: PoolJob, placement: Placement): Promi
   const operations = setIndex(leader.pool, job, placement.index, { state: "active", attempts: [...index.attempts, attempt] }, now);
   // Kept while others of the job wait: that they do is told once, not after each placement.
   if (job.counts.pending === 0) job.rejections = [];
+  noteUse(leader, placement.node);
   await leader.writer.write("store.commit.placement", operations);
   sendRun(leader, job, placement.index);
   tell(leader, {

@@ -1,6 +1,7 @@
 /** What the scheduler decides on, taken from the pool in memory. */
 import { noResources, subtractResources } from "../../contract/resources.ts";
 import type { Leader } from "../leader.ts";
+import { burstOf, unavailability } from "../lifecycle/cordon-state.ts";
 import { pauseReason } from "../lifecycle/pause.ts";
 import { capacityOf, type PoolIndex, type PoolJob, type PoolNode } from "../pool/pool.ts";
 import type { PendingJob, Snapshot, SnapshotNode } from "./place.ts";
@@ -19,7 +20,8 @@ function snapshotNode(leader: Leader, node: PoolNode): SnapshotNode {
   const capacity = capacityOf(node.record) ?? noResources;
   // A ready node whose connection was just cut would only get the task when it is back.
   const unavailable = node.state !== "ready" ? node.state : leader.controls.has(name) ? undefined : "not connected";
-  const why = unavailable ?? pauseReason(node, leader.clock.now());
+  // The drain last: where it is the only reason, the planner may end it and use the node again.
+  const why = unavailable ?? pauseReason(node, leader.clock.now()) ?? unavailability(node, burstOf(leader.pool, node));
   return {
     name,
     pool: declaration.pool,

@@ -14,9 +14,8 @@ interface Timer {
   readonly act: () => void;
 }
 
-/** Begins at the computer's present time, since certificates are checked against that. */
-export function manualClock(): ManualClock {
-  const start = Date.now();
+/** Begins at the computer's present time, since certificates are checked against that, unless `start` (ms since the epoch) is given. */
+export function manualClock(start: number = Date.now()): ManualClock {
   let elapsed = 0;
   const timers = new Set<Timer>();
   const add = (timer: Timer) => {

@@ -13,6 +13,8 @@ const inputs = z.object({
   capacity: resources,
   labels: z.record(z.string(), z.string()),
   node: z.enum(["link", "upload"]),
+  burst: z.string().optional().describe("the burst that buys it; missing in stacks of version 0.2, like the price"),
+  price: z.object({ hourly: z.number() }).optional().describe("USD/hour, made up"),
 });
 const outputs = z.object({ machine, status: z.enum(["running", "stopped"]) });
 type Inputs = z.infer<typeof inputs>;

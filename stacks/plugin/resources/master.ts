@@ -5,17 +5,19 @@ import { z } from "zod";
 import { type MasterConfig, nodeTimers } from "../../../agent/contract/agent-config.ts";
 import type { Context } from "../../../agent/contract/context.ts";
 import { withCrashPoint } from "../../../agent/contract/crash-point.ts";
+import { addressOf } from "../../../agent/contract/endpoint.ts";
 import { SpillwayError } from "../../../agent/contract/errors.ts";
 import type { InstallLayout } from "../../../agent/contract/install-layout.ts";
 import { machine } from "../../../agent/contract/machine.ts";
 import { installRole } from "../../../bootstrap/actions/install.ts";
 import type { InstalledFile } from "../../../bootstrap/context.ts";
+import { identityFor } from "../../../bootstrap/machine-facts.ts";
 import { freePort } from "../../../providers/local/free-port.ts";
 import { providerOf } from "../../../providers/registry.ts";
+import { replaceFile } from "../../replace-file.ts";
 import { bundleAtHand, completeWithBundle } from "../bundle-at-hand.ts";
 import { waitFor, withMaster } from "../master-access.ts";
 import { removeFromMachine } from "../remove-from-machine.ts";
-import { replaceFile } from "../replace-file.ts";
 import type { ResourceContext, ResourceHandler } from "../rpc.ts";
 import { isSameMachine } from "../same-machine.ts";
 
@@ -95,9 +97,9 @@ async function placeOf({ machine: { host }, advertise }: Inputs, oldEndpoint: st
     const port = oldEndpoint === undefined ? await freePort() : Number(new URL(oldEndpoint).port);
     return { endpoint: `https://${host}:${port}`, listen: { host, port } };
   }
-  const { hostname, port } = new URL(advertise);
-  const everywhere = hostname.startsWith("[") ? "::" : "0.0.0.0";
-  return { endpoint: advertise, listen: { host: everywhere, port: Number(port || 443) } };
+  const { host: address, port } = addressOf(advertise);
+  const everywhere = address.includes(":") ? "::" : "0.0.0.0";
+  return { endpoint: advertise, listen: { host: everywhere, port } };
 }
 
 async function install(spec: Inputs, { endpoint, listen }: Place, context: ResourceContext): Promise<Outputs> {
@@ -113,7 +115,7 @@ async function install(spec: Inputs, { endpoint, listen }: Place, context: Resou
     role: "master",
     bundle: (platform) => bundleAtHand(platform, context.status),
     files: (layout) => filesOf(spec, layout, endpoint, listen),
-    identity: { environmentId: spec.environmentId, environment: spec.environment, machine: spec.machine.name },
+    identity: identityFor(spec.machine, spec),
     listenPort: listen.port,
     awaitReady: () =>
       waitFor({

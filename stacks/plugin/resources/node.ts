@@ -6,6 +6,7 @@ import { SpillwayError } from "../../../agent/contract/errors.ts";
 import { machine } from "../../../agent/contract/machine.ts";
 import { resources } from "../../../agent/contract/resources.ts";
 import { installRole } from "../../../bootstrap/actions/install.ts";
+import { identityFor } from "../../../bootstrap/machine-facts.ts";
 import { supervisionOf } from "../../../bootstrap/supervision.ts";
 import { providerOf } from "../../../providers/registry.ts";
 import { bundleAtHand, completeWithBundle } from "../bundle-at-hand.ts";
@@ -22,6 +23,7 @@ const inputs = masterAccess.extend({
   machine,
   problem: z.string().optional().describe("why that machine is left out"),
   reserve: resources.optional().describe("kept back for the master beside it"),
+  deadManMs: z.number().int().positive().optional().describe("of a burst: welcomed by no master for so long, its machine ends itself"),
   bundle: z.string().describe("digest; filled in by the plugin"),
 });
 const outputs = z.object({
@@ -75,9 +77,16 @@ export const node: ResourceHandler<Inputs, Outputs> = {
   async delete(id, state, context) {
     if (state.health === "absent") return;
     if (!isForgotten(state.environment)) await leavePool(id, state, context);
+    // What is bought is deleted as a whole in the next step; what was told to leave ends its tasks until then.
+    if (state.machine.burst !== undefined && endCommandOf(state).length > 0) return;
     await removeFromMachine(state, "agent", context);
   },
 };
+
+/** By which its machine ends itself; empty for one that its owner keeps. */
+function endCommandOf({ machine: target }: Inputs): readonly string[] {
+  return providerOf(target.provider).endCommand(target);
+}
 
 function cannotMove({ name, host, port }: Inputs["machine"], problem: string): SpillwayError {
   return new SpillwayError(`its machine was to be another one, which can't be used: ${problem}`, {
@@ -88,7 +97,7 @@ function cannotMove({ name, host, port }: Inputs["machine"], problem: string): S
 }
 
 async function install(spec: Inputs, context: ResourceContext): Promise<void> {
-  const { name, pool, provider, providerId, labels, attributes, capacity, price } = spec.machine;
+  const { name, pool, provider, providerId, labels, attributes, capacity, price, burst } = spec.machine;
   const declared = await withCrashPoint("node.declare", () =>
     withPatientMaster(spec, (client) =>
       client.declareNode(name, {
@@ -100,6 +109,7 @@ async function install(spec: Inputs, context: ResourceContext): Promise<void> {
         ...(capacity === undefined ? {} : { capacity }),
         ...(spec.reserve === undefined ? {} : { reserve: spec.reserve }),
         ...(price === undefined ? {} : { price }),
+        ...(burst === undefined ? {} : { burst }),
       }),
     ),
   );
@@ -107,13 +117,19 @@ async function install(spec: Inputs, context: ResourceContext): Promise<void> {
     machine: spec.machine,
     role: "agent",
     bundle: (platform) => bundleAtHand(platform, context.status),
-    identity:
-      spec.environmentId === undefined ? undefined : { environmentId: spec.environmentId, environment: spec.environment, machine: name },
+    identity: identityFor(spec.machine, { environmentId: spec.environmentId, environment: spec.environment }),
     // A local machine has this computer's own way to a master, which is on this computer too or has been dialled from here.
     dials: provider === "local" ? undefined : spec.endpoint,
     files: (layout, facts) => {
       const { executor } = supervisionOf(facts);
-      const config: AgentConfig = { node: name, endpoint: spec.endpoint, caFile: layout.caFile, stateDir: layout.state("agent"), executor };
+      const config: AgentConfig = {
+        node: name,
+        endpoint: spec.endpoint,
+        caFile: layout.caFile,
+        stateDir: layout.state("agent"),
+        executor,
+        ...(spec.deadManMs === undefined ? {} : { deadMan: { silenceMs: spec.deadManMs, end: [...endCommandOf(spec)] } }),
+      };
       return [
         { path: layout.caFile, content: spec.caCert, mode: "644" },
         { path: layout.config("agent"), content: `${JSON.stringify(config, null, 2)}\n`, mode: "600" },

@@ -1,6 +1,6 @@
 /**
  * Provider side of `PoolGuard`. It depends on everything, so it is made last and deleted first: on the way down it
- * latches `closing`, waits until no task runs, and keeps the final ledger.
+ * latches `closing`, waits until no task runs and no burst is left, and keeps the final ledger.
  */
 import { join } from "node:path";
 import { z } from "zod";
@@ -12,8 +12,9 @@ import { machine } from "../../../agent/contract/machine.ts";
 import { addResources, noResources, resources } from "../../../agent/contract/resources.ts";
 import type { MachineStatus } from "../../../providers/provider.ts";
 import { providerOf } from "../../../providers/registry.ts";
+import { replaceFile } from "../../replace-file.ts";
+import { endUnaccountedBursts, refuseUnaccountedBursts, waitForBursts } from "../end-of-bursts.ts";
 import { isForgotten, isUnreachable, masterAccess, waitFor, withMaster, withPatientMaster } from "../master-access.ts";
-import { replaceFile } from "../replace-file.ts";
 import type { ResourceContext, ResourceHandler } from "../rpc.ts";
 
 const graceMs = 10_000;
@@ -25,6 +26,7 @@ const inputs = masterAccess.extend({
   machines: z.array(machine),
   reserve: resources.describe("kept back on the master's machine; another reserve is another pool to sum up"),
   logDirectory: z.string().describe("final-ledger.jsonl is kept here"),
+  burstDirectory: z.string().optional().describe("of its burster, where it has one"),
 });
 const outputs = z.object({
   nodes: z.number().int(),
@@ -33,6 +35,8 @@ const outputs = z.object({
   hourly: z.number().default(0).describe("USD; missing in stacks of version 0.1"),
   /** As last read: a teardown was begun and not finished. */
   closing: z.boolean(),
+  /** As last read the pool was another one than was told: it is summed up anew. Missing in stacks before version 0.3. */
+  changed: z.boolean().default(false),
 });
 type Inputs = z.infer<typeof inputs>;
 type Outputs = z.infer<typeof outputs>;
@@ -41,7 +45,7 @@ export const poolGuard: ResourceHandler<Inputs, Outputs> = {
   inputs,
   outputs,
   secrets: ["adminToken"],
-  needsMending: (state) => state.closing,
+  needsMending: (state) => state.closing || state.changed,
 
   async create(spec) {
     return { id: `guard-${spec.environment}`, outputs: await openPool(spec) };
@@ -49,7 +53,9 @@ export const poolGuard: ResourceHandler<Inputs, Outputs> = {
 
   async read(_id, state) {
     try {
-      return await withMaster(state, async (client) => await poolOutputs(client, state));
+      const found = await withMaster(state, async (client) => await poolOutputs(client, state));
+      const isAnother = found.nodes !== state.nodes || found.cpu !== state.cpu || found.memory !== state.memory;
+      return { ...found, changed: state.changed || isAnother };
     } catch {
       // A master that is silent or strange is told on its own row; failing here would keep `up` from mending it.
       return outputs.parse(state);
@@ -63,6 +69,7 @@ export const poolGuard: ResourceHandler<Inputs, Outputs> = {
   async delete(_id, state, context) {
     if (isForgotten(state.environment)) {
       context.log("the master was not asked (--forget): tasks end with their machines, and there is no final ledger");
+      await endUnaccountedBursts(state.burstDirectory, context);
       return;
     }
     try {
@@ -87,7 +94,7 @@ async function poolOutputs(client: Client, spec: Inputs): Promise<Outputs> {
   const nodes = (await client.nodes()).filter((node) => wanted.has(node.name));
   const total = nodes.reduce((sum, node) => addResources(sum, node.capacity), noResources);
   const hourly = nodes.reduce((sum, node) => sum + (node.declaration.price?.hourly ?? 0), 0);
-  return { nodes: nodes.length, cpu: total.cpu, memory: total.memory, hourly, closing: (await client.pool()).closing };
+  return { nodes: nodes.length, cpu: total.cpu, memory: total.memory, hourly, closing: (await client.pool()).closing, changed: false };
 }
 
 async function closePool(state: Inputs, context: ResourceContext): Promise<void> {
@@ -105,6 +112,8 @@ async function closePool(state: Inputs, context: ResourceContext): Promise<void>
         return activeTasks === 0 ? undefined : `${activeTasks} tasks still run`;
       },
     });
+    await waitForBursts(client, state, context);
+    await endUnaccountedBursts(state.burstDirectory, context);
     const lines: LedgerLine[] = [];
     for await (const line of client.ledger()) lines.push(line);
     await withCrashPoint("guard.ledger", () => writeLedger(state.logDirectory, lines));
@@ -139,6 +148,7 @@ async function acceptSilenceOnlyWithoutPower(state: Inputs, context: ResourceCon
   const statuses = await Promise.all(state.machines.map((target) => providerOf(target.provider).status(target)));
   const named = (wanted: MachineStatus) => state.machines.filter((_machine, index) => statuses[index] === wanted).map(({ name }) => name);
   const [running, silent] = [named("running"), named("silent")];
+  await refuseUnaccountedBursts(state);
   if (running.length + silent.length === 0) {
     context.log("every machine is off, so no task runs; the master could not be asked for a final ledger");
     return;

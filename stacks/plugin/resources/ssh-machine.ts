@@ -2,7 +2,9 @@
 import { z } from "zod";
 import { describeError, SpillwayError } from "../../../agent/contract/errors.ts";
 import { credentialReference, jumpHost, machine, whereOf } from "../../../agent/contract/machine.ts";
+import { resources } from "../../../agent/contract/resources.ts";
 import { checkMachine, type HostReport } from "../../../bootstrap/actions/check.ts";
+import { identityFor } from "../../../bootstrap/machine-facts.ts";
 import { presentedHostKeys } from "../../../bootstrap/ssh/connection.ts";
 import { machineOfHost } from "../../../providers/ssh/inventory.ts";
 import { sshProviderId } from "../../../providers/ssh/pool.ts";
@@ -25,6 +27,8 @@ const inputs = z.object({
   labels: z.record(z.string(), z.string()),
   site: z.string().optional(),
   price: z.object({ hourly: z.number() }).optional(),
+  burst: z.string().optional().describe("the burst that takes it; missing in stacks of version 0.2, like the capacity"),
+  capacity: resources.optional().describe("what tasks may use of it; without it its agent measures"),
   dials: z.string().optional(),
   listenPort: z.number().int().optional(),
 });
@@ -118,10 +122,10 @@ async function firstKey(spec: Inputs, context: ResourceContext): Promise<string>
 }
 
 async function look(spec: Inputs, target: Outputs["machine"], context: ResourceContext): Promise<HostReport> {
-  const { environmentId, environment, name, dials, listenPort } = spec;
+  const { dials, listenPort } = spec;
   return await checkMachine({
     machine: target,
-    identity: { environmentId, environment, machine: name },
+    identity: identityFor(target, spec),
     dials,
     listenPort,
     onProgress: context.status,
@@ -144,5 +148,6 @@ function unusable(spec: Inputs, problem: string, report: HostReport): SpillwayEr
 }
 
 function machineOf(spec: Inputs, found: { hostKey: string | undefined; arch: string | undefined }): Outputs["machine"] {
-  return machineOfHost(spec.pool, { hostKey: undefined, jump: undefined, site: undefined, price: undefined, ...spec }, found);
+  const { burst, capacity } = spec;
+  return machineOfHost(spec.pool, spec, { ...found, burst, capacity });
 }

@@ -23,11 +23,13 @@ export interface RackSettings {
   readonly endpoint?: string;
   /** Jump hosts by name. */
   readonly jumps?: Record<string, RackHost["host"]>;
+  /** Bursts onto spare hosts; the rest of what is written under `burst`. */
+  readonly burst?: { readonly spare: readonly RackHost["host"][]; readonly shape: Record<string, unknown> } & Record<string, unknown>;
 }
 
 /** Writes the settings of an environment of these hosts; the first of the pool `rack` carries the master. */
 export function writeRack(checkout: Checkout, hosts: readonly RackHost[], settings: RackSettings = {}): void {
-  const { onFailure = "stop", heartbeat, endpoint, jumps = {} } = settings;
+  const { onFailure = "stop", heartbeat, endpoint, jumps = {}, burst } = settings;
   const poolOf = (name: string) => ({
     provider: "ssh",
     user: "ops",
@@ -42,9 +44,20 @@ export function writeRack(checkout: Checkout, hosts: readonly RackHost[], settin
   const jumpHosts = Object.fromEntries(
     Object.entries(jumps).map(([name, { address, keyFile, hostKey }]) => [name, { host: address, user: "ops", key: keyFile, hostKey }]),
   );
-  const value = { masters: { pool: "rack", endpoint }, pools, jumps: jumpHosts, ...(heartbeat === undefined ? {} : { heartbeat }) };
+  const value = {
+    masters: { pool: "rack", endpoint },
+    pools,
+    jumps: jumpHosts,
+    ...(heartbeat === undefined ? {} : { heartbeat }),
+    ...(burst === undefined ? {} : { burst: burstOf(burst) }),
+  };
   const file = join(checkout.directory, "stacks/environment", "Pulumi.rack.yaml");
   writeFileSync(file, stringify({ config: { "spillway:environment": value } }));
+}
+
+function burstOf({ spare, shape, ...rest }: NonNullable<RackSettings["burst"]>): Record<string, unknown> {
+  const hosts = spare.map(({ address, name, hostKey }) => ({ host: address, name, hostKey }));
+  return { pools: { spare: { provider: "ssh", user: "ops", key: spare[0]?.keyFile, ...shape, hosts } }, ...rest };
 }
 
 /** A client of the environment's master. */

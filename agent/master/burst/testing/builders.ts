@@ -19,10 +19,12 @@ export function size(cpu: number, memory = cpu): Resources {
 
 export function aPolicy(fields: Partial<BurstPolicy> = {}): BurstPolicy {
   return {
-    rules: [{ pendingForMs: 30_000, priorityAtLeast: 0, use: "cheapest", maxParallel: 100 }],
+    rules: [{ pendingForMs: 30_000, priorityAtLeast: 0, use: "cheapest", maxParallel: 100, perBurst: 1 }],
     maxNodes: 100,
     budget: { zone: "UTC" },
     retire: { idleForMs: 60_000, minimumLifeMs: 60_000, drainDeadlineMs: 120_000 },
+    retryAfterMs: 300_000,
+    expireAfterMs: 1_800_000,
     ...fields,
   };
 }

@@ -1,0 +1,76 @@
+/** Carries drains through: evicts what still runs at the deadline, and tells when the last task has ended. */
+import { parseTaskId } from "../../contract/workload.ts";
+import { endAttempt } from "../jobs/end-attempt.ts";
+import { inBackground, type Leader, tell } from "../leader.ts";
+import { activeAttempt, type PoolNode } from "../pool/pool.ts";
+import { nodeKey } from "../pool/records.ts";
+import { count } from "../pool/views.ts";
+import { burstOf, evictionOf, isDrained } from "./cordon-state.ts";
+
+/** How often deadlines are looked at. */
+const tickMs = 250;
+
+/** Starts the watch over all drains; what was due while the master was away is done at its first tick. Returns how to stop it. */
+export function startDrains(leader: Leader): () => void {
+  return leader.clock.every(tickMs, () => {
+    evictDue(leader);
+    for (const node of leader.pool.nodes.values()) tellDrained(leader, node);
+  });
+}
+
+/** Evicts the tasks of every node whose drain is over, and of every burst that ends. */
+export function evictDue(leader: Leader): void {
+  // A teardown stops all tasks by itself, with its own grace.
+  if (leader.writer.fault() !== undefined || leader.pool.closing !== undefined) return;
+  const now = leader.clock.now();
+  for (const node of leader.pool.nodes.values()) {
+    if (node.tasks.size === 0) continue;
+    const eviction = evictionOf(node, burstOf(leader.pool, node));
+    if (eviction !== undefined && eviction.at <= now) evict(leader, node, eviction.why);
+  }
+}
+
+/**
+ * Each attempt ends as lost and is placed anew; its agent stops its copy with the job's grace. Attempts that end like this
+ * count for nothing: neither as a retry nor as a lost one, since nobody but the operator is to blame.
+ */
+function evict(leader: Leader, node: PoolNode, why: string): void {
+  const { name } = node.record;
+  const reason = `evicted: ${why}`;
+  let evicted = 0;
+  for (const taskId of Array.from(node.tasks)) {
+    const parsed = parseTaskId(taskId);
+    const job = leader.pool.jobs.get(parsed?.job ?? "");
+    if (parsed === undefined || job === undefined || activeAttempt(job.indexes[parsed.index])?.taskId !== taskId) continue;
+    evicted += 1;
+    const { graceMs } = job.record.spec;
+    inBackground(leader, `node/${name}`, async () => {
+      await endAttempt(leader, job, parsed.index, { state: "lost", reason, fault: "node" });
+      // When its agent is away, its next hello has the copy stopped.
+      leader.controls.get(name)?.send({ type: "stop", taskId, graceMs, reason });
+    });
+  }
+  if (evicted === 0) return;
+  tell(leader, {
+    kind: "node-evicted",
+    subject: `node/${name}`,
+    message: `${count(evicted, "task")} on node ${name} ${evicted === 1 ? "is" : "are"} evicted and tried again elsewhere: ${why}`,
+    data: { tasks: evicted, reason: why },
+  });
+}
+
+function tellDrained(leader: Leader, node: PoolNode): void {
+  const { cordon } = node.record;
+  if (leader.writer.fault() !== undefined || cordon?.drain === undefined || cordon.drain.drainedAt !== undefined || !isDrained(node))
+    return;
+  const { name } = node.record;
+  node.record = { ...node.record, cordon: { ...cordon, drain: { ...cordon.drain, drainedAt: leader.clock.now() } } };
+  inBackground(leader, `node/${name}`, async () => {
+    await leader.writer.write("store.commit.node", [{ put: { key: nodeKey(name), value: node.record } }]);
+    tell(leader, {
+      kind: "node-drained",
+      subject: `node/${name}`,
+      message: `Node ${name} is drained: none of its tasks is left${cordon.reason === "" ? "" : ` (${cordon.reason})`}; it takes tasks again after: spillway nodes uncordon ${name}`,
+    });
+  });
+}

@@ -1,0 +1,82 @@
+/** Whether a node may get tasks, apart from its state: by the operator's word on it, and by what becomes of its burst. Pure. */
+import type { BurstRow } from "../../contract/ledger.ts";
+import type { Scheduling } from "../../contract/node.ts";
+import { drainingReason } from "../burst/situation.ts";
+import type { Pool, PoolNode } from "../pool/pool.ts";
+
+export interface SchedulingState {
+  readonly scheduling: Scheduling;
+  /** A sentence; undefined while it is open. */
+  readonly reason?: string;
+  /** ms since the epoch; while it drains. */
+  readonly deadline?: number;
+}
+
+type Cordoned = Pick<PoolNode, "record" | "tasks">;
+
+/** `burst`: the row of the burst the node belongs to, if any. The stricter of two words counts. */
+export function schedulingOf(node: Cordoned, burst: BurstRow | undefined): SchedulingState {
+  const byBurst = leaving(node, burst);
+  if (byBurst !== undefined) return byBurst;
+  const { cordon } = node.record;
+  if (cordon === undefined) return { scheduling: "open" };
+  if (cordon.drain === undefined) return { scheduling: "cordoned", reason: told("cordoned by the operator", cordon.reason) };
+  if (isDrained(node)) return { scheduling: "drained", reason: told("drained by the operator", cordon.reason) };
+  return { scheduling: "draining", reason: told("drained by the operator", cordon.reason), deadline: cordon.drain.deadline };
+}
+
+/** The row of the burst a node belongs to, if any. */
+export function burstOf({ bursts }: Pool, { record: { declaration } }: PoolNode): BurstRow | undefined {
+  return declaration.burst === undefined ? undefined : bursts.get(declaration.burst);
+}
+
+/** Why the scheduler gives it nothing, in a word; undefined when it may. */
+export function unavailability(node: Cordoned, burst: BurstRow | undefined): string | undefined {
+  // The operator's cordon outlasts the drain of the burst, so it is told first: ending the drain would not open the node.
+  if (node.record.cordon !== undefined) return schedulingOf(node, undefined).scheduling;
+  return leaving(node, burst) === undefined ? undefined : drainingReason;
+}
+
+/** Whether none of its tasks is left. */
+export function isDrained({ record: { cordon }, tasks }: Cordoned): boolean {
+  return cordon?.drain !== undefined && tasks.size === 0;
+}
+
+/** From when on (ms since the epoch) what runs on it is evicted, and why; undefined when it is not. */
+export function evictionOf(
+  { record: { cordon } }: Cordoned,
+  burst: BurstRow | undefined,
+): { readonly at: number; readonly why: string } | undefined {
+  const own =
+    cordon?.drain === undefined
+      ? undefined
+      : { at: cordon.drain.deadline, why: told("its node is drained by the operator", cordon.reason) };
+  const byBurst = burst === undefined ? undefined : evictionOfBurst(burst);
+  if (own === undefined || byBurst === undefined) return own ?? byBurst;
+  return byBurst.at <= own.at ? byBurst : own;
+}
+
+function evictionOfBurst({ id, state, at, drain, why }: BurstRow): { at: number; why: string } | undefined {
+  if (state === "draining")
+    return drain === undefined ? undefined : { at: drain.deadline, why: `the drain of burst ${id} is over (${why})` };
+  if (takesTasks(state)) return undefined;
+  return { at: at[state] ?? 0, why: `burst ${id} ends (${why})` };
+}
+
+/** A node of a burst that is on its way out. */
+function leaving({ tasks }: Cordoned, burst: BurstRow | undefined): SchedulingState | undefined {
+  if (burst === undefined || takesTasks(burst.state)) return undefined;
+  const scheduling = tasks.size === 0 ? "drained" : "draining";
+  const reason = `burst ${burst.id} is ${burst.state}: ${burst.why}`;
+  const deadline = burst.state === "draining" ? burst.drain?.deadline : undefined;
+  return { scheduling, reason, ...(deadline === undefined ? {} : { deadline }) };
+}
+
+/** Whether the nodes of a burst in this state may get tasks. */
+export function takesTasks(state: BurstRow["state"]): boolean {
+  return state === "intent" || state === "launching" || state === "live";
+}
+
+function told(what: string, reason: string): string {
+  return reason === "" ? what : `${what}: ${reason}`;
+}

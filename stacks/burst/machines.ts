@@ -1,0 +1,78 @@
+/** The machines of bursts as their providers list them, and the end of one that nobody accounts for. */
+import { withCrashPoint } from "../../agent/contract/crash-point.ts";
+import { type Machine, whereOf } from "../../agent/contract/machine.ts";
+import { readMachineIdentity } from "../../bootstrap/actions/identity.ts";
+import { removeRole } from "../../bootstrap/actions/remove.ts";
+import { identityFor } from "../../bootstrap/machine-facts.ts";
+import { presentedHostKeys } from "../../bootstrap/ssh/connection.ts";
+import type { ListedMachine, Listing as ProviderListing } from "../../providers/provider.ts";
+import { providerOf } from "../../providers/registry.ts";
+import { machineOfHost } from "../../providers/ssh/inventory.ts";
+import type { BursterConfig } from "./config.ts";
+import { knownStacks } from "./stack.ts";
+
+export interface BurstMachine extends ListedMachine {
+  readonly burst: string;
+}
+
+export interface Listing {
+  readonly machines: readonly BurstMachine[];
+  readonly unasked: ProviderListing["unasked"];
+}
+
+/** Every machine that bears this environment's tag and a burst's, whoever made it. Throws when a provider can't be asked at all. */
+export async function listBurstMachines(config: BursterConfig, signal?: AbortSignal): Promise<Listing> {
+  const providers = new Set(["local", ...Object.values(config.pools).map(({ provider }) => provider)]);
+  const scope = {
+    directory: config.machines,
+    hosts: await spareHosts(config),
+    identityOf: (machine: Machine) => readMachineIdentity({ machine, ...(signal === undefined ? {} : { signal }) }),
+  };
+  const lists = await Promise.all([...providers].map((name) => providerOf(name).list(config.environmentId, scope)));
+  return {
+    machines: lists
+      .flatMap(({ machines }) => machines)
+      .flatMap((listed) => (listed.burst === undefined ? [] : [{ ...listed, burst: listed.burst }])),
+    unasked: lists.flatMap(({ unasked }) => unasked),
+  };
+}
+
+/** Ends a machine with everything on it; a host that its owner keeps only loses what is ours. */
+export async function endMachine(config: BursterConfig, listed: BurstMachine, onSentence: (text: string) => void): Promise<void> {
+  const { machine, burst } = listed;
+  const provider = providerOf(machine.provider);
+  if (provider.endCommand(machine).length === 0) {
+    const { environment, environmentId } = config;
+    const identity = identityFor({ name: machine.name, burst }, { environmentId, environment });
+    await removeRole({ machine, role: "agent", identity, onSentence });
+  }
+  await withCrashPoint("burst.sweep", () => provider.delete(machine));
+  onSentence(`ended machine ${machine.name} (${machine.providerId}) of ${burst}`);
+}
+
+/** The hosts of all burst pools: with the keys that were pinned when they were in use, else, where that is written, with those that they present. */
+async function spareHosts(config: BursterConfig): Promise<Machine[]> {
+  const pinned = new Map(knownStacks(config).flatMap(({ machines }) => machines.map((one) => [one.providerId, one.hostKey] as const)));
+  const hosts = Object.entries(config.pools).flatMap(([name, pool]) =>
+    pool.provider === "ssh" ? pool.hosts.map((host) => ({ host, bare: machineOfHost(name, host, {}) })) : [],
+  );
+  return await Promise.all(
+    hosts.map(async ({ host, bare }) => {
+      const hostKey = bare.hostKey ?? pinned.get(bare.providerId) ?? (host.trustOnFirstUse ? await presentedKey(bare) : undefined);
+      return hostKey === undefined ? bare : { ...bare, hostKey };
+    }),
+  );
+}
+
+/** Undefined when it does not answer; then it can't be asked either, which is told. */
+async function presentedKey(machine: Machine): Promise<string | undefined> {
+  return await presentedHostKeys(machine, whereOf(machine)).then(
+    ([key]) => key,
+    () => undefined,
+  );
+}
+
+/** One sentence of what could not be asked. */
+export function unaskedSentence({ machine, why }: Listing["unasked"][number]): string {
+  return `${machine.name} (${machine.providerId}) could not be asked whose it is: ${why}`;
+}

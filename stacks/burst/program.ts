@@ -1,0 +1,53 @@
+/** The Pulumi program of one burst: its machines and the nodes on them, by the same resources as everywhere. */
+import type { PulumiFn } from "@pulumi/pulumi/automation/index.js";
+import { SpillwayError } from "../../agent/contract/errors.ts";
+import type { BurstRow } from "../../agent/contract/ledger.ts";
+import { Node } from "../../bootstrap/node.ts";
+import { burstMachine } from "../machine-resource.ts";
+import { Preflight } from "../preflight.ts";
+import type { BursterConfig } from "./config.ts";
+import { hostOfOffer } from "./offers.ts";
+
+/** Its input is a list of node ids, so a run that is repeated makes the same machines. */
+export function burstProgram(config: BursterConfig, row: BurstRow): PulumiFn {
+  const pool = config.pools[row.burstPool];
+  if (pool === undefined) {
+    throw new SpillwayError(`its burst pool ${row.burstPool} is no longer in the settings`, {
+      code: "no-such-pool",
+      where: `burst/${row.id}`,
+    });
+  }
+  return async () => {
+    const { environment, environmentId, endpoint, masterInstance, caCert, adminToken, machines } = config;
+    const nodes = row.nodes.map((node) => {
+      const host = pool.provider === "ssh" ? { host: hostOfOffer(row.offer) } : {};
+      const made = burstMachine({
+        node,
+        burst: row.id,
+        poolName: row.burstPool,
+        pool,
+        environment,
+        environmentId,
+        machines,
+        endpoint,
+        ...host,
+      });
+      const looked = made.problem === undefined ? made.resource : new Preflight(node, { hosts: [{ name: node, problem: made.problem }] });
+      return new Node(
+        `node-${node}`,
+        {
+          environment,
+          environmentId,
+          endpoint,
+          masterInstance,
+          caCert,
+          adminToken,
+          machine: made.machine,
+          deadManMs: config.expireAfterMs,
+        },
+        { dependsOn: [looked] },
+      );
+    });
+    return { health: nodes.map(({ health }) => health) };
+  };
+}

@@ -1,0 +1,162 @@
+/**
+ * The burster: takes what the master has decided, applies it with Pulumi, and tells what became of it. It keeps nothing
+ * in memory that it needs after a crash: the ledger says what is wanted, stacks and providers say what is there.
+ */
+import { hostname } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
+import { type Client, createClient } from "../../agent/contract/client.ts";
+import { describeError, SpillwayError } from "../../agent/contract/errors.ts";
+import type { BurstRow } from "../../agent/contract/ledger.ts";
+import { productVersion } from "../../agent/contract/version.ts";
+import type { BursterConfig } from "./config.ts";
+import { isNew, rememberLedger } from "./known-ledger.ts";
+import { launchBurst } from "./launch.ts";
+import { offersOf } from "./offers.ts";
+import { retireBurst } from "./retire.ts";
+import { prepareBackend } from "./stack.ts";
+import { type SweeperState, sweep } from "./sweep.ts";
+
+const reportEveryMs = 5000;
+const waitForWorkMs = 20_000;
+const retryMs = { least: 250, most: 5000 };
+/** Engines that run at a time: each is a process of some hundred MiB, with a plugin beside it. */
+const maxEngines = 4;
+
+interface Working {
+  readonly kind: "launch" | "retire";
+  readonly stop: AbortController;
+}
+
+/** Runs until the signal aborts; then what is under way is ended in order. */
+export async function runBurster(
+  config: BursterConfig,
+  { signal, log }: { signal: AbortSignal; log: (text: string) => void },
+): Promise<void> {
+  const client = clientOf(config);
+  // Its requests wait for a change: they are cut off when the burster ends, the other client's are not.
+  const listener = clientOf(config);
+  signal.addEventListener("abort", () => listener.dispose(), { once: true });
+  prepareBackend(config);
+  const working = new Map<string, Working>();
+  const waiting = new Map<string, number>();
+  const sweeper: SweeperState = { since: new Map(), told: new Set() };
+  const running = new Set<Promise<void>>();
+  let rows: readonly BurstRow[] | undefined;
+  let ledger: string | undefined;
+
+  function start(row: BurstRow, kind: Working["kind"]): void {
+    const stop = new AbortController();
+    working.set(row.id, { kind, stop });
+    const operation = { config, client, log, signal: AbortSignal.any([signal, stop.signal]) };
+    const act = kind === "launch" ? launchBurst(row, operation) : retireBurst(row, operation);
+    const ended = act
+      .then(() => void waiting.delete(row.id))
+      .catch((error: unknown) => {
+        if (signal.aborted) return;
+        log(`${row.id}: ${describeError(error)}`);
+        waiting.set(row.id, Date.now() + retryMs.most / 5);
+      })
+      .finally(() => {
+        working.delete(row.id);
+        running.delete(ended);
+        // The row may have moved while it was worked on.
+        wake();
+      });
+    running.add(ended);
+  }
+
+  let wake = () => {};
+
+  function take(work: readonly BurstRow[]): void {
+    for (const row of work) {
+      const now = working.get(row.id);
+      const kind = wantedOf(row);
+      if (now !== undefined) {
+        if (now.kind === "launch" && kind !== "launch") now.stop.abort();
+        continue;
+      }
+      if (kind === undefined || working.size >= maxEngines || (waiting.get(row.id) ?? 0) > Date.now()) continue;
+      start(row, kind);
+    }
+  }
+
+  async function takeWork(): Promise<void> {
+    let after: number | undefined;
+    let pauseMs = retryMs.least;
+    while (!signal.aborted) {
+      try {
+        const work = await listener.burstWork(after === undefined ? {} : { after, waitMs: waitMs() });
+        after = work.revision;
+        rows = work.rows;
+        ledger = work.ledger.id;
+        pauseMs = retryMs.least;
+        take(work.rows);
+      } catch (error) {
+        if (signal.aborted) return;
+        log(`the master can't be asked: ${describeError(error)}`);
+        await pause(pauseMs, signal);
+        pauseMs = Math.min(retryMs.most, pauseMs * 2);
+      }
+    }
+  }
+
+  /** What waits for another try, or for an engine, is looked at soon; without that the master tells when there is something. */
+  function waitMs(): number {
+    return waiting.size > 0 ? retryMs.least * 2 : waitForWorkMs;
+  }
+
+  async function repeat(everyMs: number, act: () => Promise<void>): Promise<void> {
+    while (!signal.aborted) {
+      await act().catch((error: unknown) => log(describeError(error)));
+      await pause(everyMs, signal);
+    }
+  }
+
+  wake = () => {
+    if (rows !== undefined && !signal.aborted) void refresh();
+  };
+  async function refresh(): Promise<void> {
+    try {
+      const work = await client.burstWork();
+      rows = work.rows;
+      take(work.rows);
+    } catch {
+      // The loop that asks all the time says so.
+    }
+  }
+
+  const sayWhoIAm = () =>
+    client
+      .reportBurster({ holder: config.holder, host: hostname(), pid: process.pid, version: productVersion, offers: offersOf(config.pools) })
+      .then(() => undefined);
+
+  const sweepOnce = async () => {
+    // Of a ledger that was not read yet nothing can be unknown.
+    if (rows === undefined || ledger === undefined) return;
+    const ledgerIsNew = isNew(config, ledger);
+    const { isClean } = await sweep(sweeper, { config, client, log, signal, rows, ledgerIsNew, busy: new Set(working.keys()) });
+    if (ledgerIsNew && isClean) rememberLedger(config, ledger);
+    for (const row of rows) if (row.state === "leaked" && !working.has(row.id)) start(row, "retire");
+  };
+
+  await Promise.all([repeat(reportEveryMs, sayWhoIAm), takeWork(), repeat(config.sweep.everyMs, sweepOnce)]);
+  await Promise.allSettled(running);
+  client.dispose();
+}
+
+function clientOf({ endpoint, caCert, adminToken, environment }: BursterConfig): Client {
+  return createClient({ url: endpoint, ca: caCert, token: adminToken, environment });
+}
+
+function wantedOf({ state }: BurstRow): Working["kind"] | undefined {
+  if (state === "intent" || state === "launching") return "launch";
+  return state === "retiring" ? "retire" : undefined;
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await delay(ms, undefined, { signal });
+  } catch (error) {
+    if (!signal.aborted) throw new SpillwayError("bug: a pause ended early", { code: "bug", cause: error });
+  }
+}

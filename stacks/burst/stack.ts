@@ -1,0 +1,153 @@
+/**
+ * The Pulumi stack of one burst: made, destroyed and removed by the Automation API, in a backend of the bursts' own. Which
+ * stacks there are is read off the backend's files, so that asking starts no engine and takes no lock.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { type EngineEvent, LocalWorkspace, PulumiCommand, type PulumiFn, type Stack } from "@pulumi/pulumi/automation/index.js";
+import { z } from "zod";
+import { SpillwayError } from "../../agent/contract/errors.ts";
+import { type Machine, machine } from "../../agent/contract/machine.ts";
+import { lockHolder } from "../workflow/dead-locks.ts";
+import { type BursterConfig, burstLayout } from "./config.ts";
+
+const projectName = "spillway-bursts";
+/** How many machines of a burst are made at a time. */
+const parallel = 32;
+
+export interface EngineRun {
+  readonly onEvent?: (event: EngineEvent) => void;
+  /** Aborted: the engine finishes what is under way and ends. */
+  readonly signal?: AbortSignal;
+}
+
+/** What is on record for a burst in the backend. */
+export interface KnownStack {
+  readonly burst: string;
+  readonly machines: readonly Machine[];
+  /** Whether an agent was, or may have been, put on one of them. */
+  readonly hasNodes: boolean;
+}
+
+/** Makes what every burst's stack needs. Safe to repeat. */
+export function prepareBackend({ directory }: Pick<BursterConfig, "directory">): void {
+  const layout = burstLayout(directory);
+  mkdirSync(layout.backend, { recursive: true, mode: 0o700 });
+  mkdirSync(layout.project, { recursive: true, mode: 0o700 });
+  // JSON is YAML.
+  const project = {
+    name: projectName,
+    runtime: "nodejs",
+    plugins: { providers: [{ name: "spillway", path: join(import.meta.dirname, "..", "plugin") }] },
+  };
+  const file = join(layout.project, "Pulumi.yaml");
+  const text = `${JSON.stringify(project, null, 2)}\n`;
+  if (!existsSync(file) || readFileSync(file, "utf8") !== text) writeFileSync(file, text);
+}
+
+/** Applies the program; safe to repeat after a crash. Rejects with what the engine said. */
+export async function applyBurst(config: BursterConfig, burst: string, program: PulumiFn, run: EngineRun): Promise<void> {
+  const isKnown = stackExists(config, burst);
+  const stack = await openStack(config, burst, program);
+  // What a former run left under way is only found by looking.
+  await stack.up({ parallel, refresh: isKnown, color: "never", suppressProgress: true, ...run });
+}
+
+/** Destroys what the stack knows, then the stack. Nothing happens when there is none. */
+export async function destroyBurst(config: BursterConfig, burst: string, run: EngineRun): Promise<void> {
+  if (!stackExists(config, burst)) return;
+  const stack = await openStack(config, burst, async () => ({}));
+  await stack.destroy({ parallel, color: "never", suppressProgress: true, ...run });
+}
+
+/** Takes a stack that holds nothing any more out of the backend. */
+export async function removeBurstStack(config: BursterConfig, burst: string): Promise<void> {
+  if (!stackExists(config, burst)) return;
+  const workspace = await openWorkspace(config);
+  await workspace.removeStack(stackName(burst));
+}
+
+/** Whether another process runs an engine on this burst right now; a lock of a dead one is taken off. */
+export function isBusy(config: BursterConfig, burst: string): boolean {
+  const locks = join(burstLayout(config.directory).backend, ".pulumi", "locks", "organization", projectName, stackName(burst));
+  return lockHolder(locks) !== undefined;
+}
+
+export function stackExists(config: Pick<BursterConfig, "directory">, burst: string): boolean {
+  return existsSync(join(stacksDirectory(config), `${stackName(burst)}.json`));
+}
+
+const resource = z.object({ type: z.string(), outputs: z.record(z.string(), z.unknown()).default({}) });
+const checkpoint = z.object({
+  checkpoint: z.object({
+    latest: z.object({ resources: z.array(resource).default([]), pending_operations: z.array(z.object({ resource })).nullish() }).nullish(),
+  }),
+});
+
+/** Every burst's stack in the backend with the machines it holds. */
+export function knownStacks(config: Pick<BursterConfig, "directory">): KnownStack[] {
+  const directory = stacksDirectory(config);
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory).flatMap((file) => {
+    const burst = /^burst-(.+)\.json$/.exec(file)?.[1];
+    return burst === undefined ? [] : [{ burst, ...readState(join(directory, file)) }];
+  });
+}
+
+function readState(file: string): Omit<KnownStack, "burst"> {
+  try {
+    const { latest } = checkpoint.parse(JSON.parse(readFileSync(file, "utf8"))).checkpoint;
+    const resources = latest?.resources ?? [];
+    const machines = resources.flatMap(({ type, outputs }) => {
+      const parsed = type.endsWith("Machine") ? machine.safeParse(outputs.machine) : undefined;
+      return parsed?.success === true ? [parsed.data] : [];
+    });
+    const begun = [...resources, ...(latest?.pending_operations ?? []).map((operation) => operation.resource)];
+    return { machines, hasNodes: begun.some(({ type }) => type === "spillway:index:Node") };
+  } catch {
+    // Written just now, or removed; who asks again sees what it has become.
+    return { machines: [], hasNodes: true };
+  }
+}
+
+function stacksDirectory({ directory }: Pick<BursterConfig, "directory">): string {
+  return join(burstLayout(directory).backend, ".pulumi", "stacks", projectName);
+}
+
+function stackName(burst: string): string {
+  return `burst-${burst}`;
+}
+
+let command: Promise<PulumiCommand> | undefined;
+
+async function openWorkspace(config: BursterConfig, program?: PulumiFn): Promise<LocalWorkspace> {
+  const layout = burstLayout(config.directory);
+  prepareBackend(config);
+  // Asked once: each question for the CLI's version starts it.
+  command ??= PulumiCommand.get();
+  return await LocalWorkspace.create({
+    pulumiCommand: await command,
+    workDir: layout.project,
+    ...(program === undefined ? {} : { program }),
+    envVars: {
+      PULUMI_SKIP_UPDATE_CHECK: "1",
+      PULUMI_BACKEND_URL: pathToFileURL(layout.backend).href,
+      PULUMI_CONFIG_PASSPHRASE_FILE: layout.passphrase,
+      SPILLWAY_LOGS: config.logs,
+    },
+  });
+}
+
+async function openStack(config: BursterConfig, burst: string, program: PulumiFn): Promise<Stack> {
+  if (isBusy(config, burst)) {
+    throw new SpillwayError("another engine is at work on it", {
+      code: "burst-busy",
+      where: `burst/${burst}`,
+      hint: "It is tried again in a moment.",
+    });
+  }
+  const workspace = await openWorkspace(config, program);
+  const { Stack: stacks } = await import("@pulumi/pulumi/automation/index.js");
+  return await stacks.createOrSelect(stackName(burst), workspace);
+}

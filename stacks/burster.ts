@@ -1,0 +1,32 @@
+/** The Pulumi resource of the burster: the process on the operator's computer that makes and ends the machines of bursts. Its provider side is in stacks/plugin. */
+import * as pulumi from "@pulumi/pulumi";
+import type { BurstPolicy } from "../agent/contract/policy.ts";
+import type { BurstPool, SweepTimes } from "./burst-settings.ts";
+
+export interface BursterArgs {
+  environment: pulumi.Input<string>;
+  environmentId: pulumi.Input<string>;
+  endpoint: pulumi.Input<string>;
+  masterInstance: pulumi.Input<string>;
+  caCert: pulumi.Input<string>;
+  adminToken: pulumi.Input<string>;
+  /** What the master goes by. */
+  policy: pulumi.Input<BurstPolicy>;
+  /** Burst pools by name. */
+  pools: pulumi.Input<Record<string, BurstPool>>;
+  sweep: pulumi.Input<SweepTimes>;
+  /** Directory of the environment's local machines, those of bursts among them. */
+  machines: pulumi.Input<string>;
+  /** The burster's own: its configuration, and the stacks of bursts with their backend and passphrase. */
+  directory: pulumi.Input<string>;
+  logs: pulumi.Input<string>;
+}
+
+export class Burster extends pulumi.CustomResource {
+  /** As last read: `ok`, or `broken`. */
+  declare readonly health: pulumi.Output<string>;
+
+  constructor(name: string, args: BursterArgs, options?: pulumi.CustomResourceOptions) {
+    super("spillway:index:Burster", name, { ...args, health: undefined }, { additionalSecretOutputs: ["adminToken"], ...options });
+  }
+}

@@ -1,0 +1,144 @@
+/** Compares what the ledger says, what the stacks hold and what the providers list, and mends it when asked to. */
+import { type Client, createClient } from "../../agent/contract/client.ts";
+import { describeError, SpillwayError } from "../../agent/contract/errors.ts";
+import type { BurstRow } from "../../agent/contract/ledger.ts";
+import { providerOf } from "../../providers/registry.ts";
+import type { Finding } from "../burst/compare.ts";
+import { type BursterConfig, readBursterConfig } from "../burst/config.ts";
+import { isNew, rememberLedger } from "../burst/known-ledger.ts";
+import { type Listing, unaskedSentence } from "../burst/machines.ts";
+import { lookAround, type Mending, mend } from "../burst/sweep.ts";
+import { isBursterRunning, startBurster } from "../burst/unit.ts";
+import { readSettings } from "../settings-file.ts";
+import { stateLayout } from "../state-layout.ts";
+import { knownMachines } from "./machines.ts";
+
+export interface FsckFinding {
+  readonly kind: Finding["kind"] | "unknown-pool-machine" | "burster-stopped" | "unasked";
+  readonly burst?: string;
+  /** A sentence. */
+  readonly found: string;
+  /** What was done about it, as a sentence; undefined when nothing was. */
+  readonly mended?: string;
+  /** Why it could not be mended. */
+  readonly failed?: string;
+  /** What a person can do about it. */
+  readonly next?: string;
+}
+
+export interface FsckResult {
+  /** Undefined when it was read, else a sentence that says why it could not be. */
+  readonly ledgerProblem: string | undefined;
+  /** How many machines of bursts and stacks were looked at. */
+  readonly looked: { readonly machines: number; readonly bursts: number };
+  readonly findings: readonly FsckFinding[];
+}
+
+export interface FsckOptions {
+  readonly fix: boolean;
+  readonly onProgress: (text: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Throws `no-such-environment` and `settings`; what is wrong is a finding. */
+export async function fsck(
+  environment: string,
+  { fix, onProgress, signal = new AbortController().signal }: FsckOptions,
+): Promise<FsckResult> {
+  readSettings(environment);
+  const layout = stateLayout(environment);
+  const findings: FsckFinding[] = await strangePoolMachines(environment);
+  const config = readBursterConfig(layout.bursts);
+  if (config === undefined) return { ledgerProblem: undefined, looked: { machines: 0, bursts: 0 }, findings };
+  const client = createClient({ url: config.endpoint, ca: config.caCert, token: config.adminToken, environment });
+  try {
+    onProgress("asking the master for its ledger");
+    const ledger = await readLedger(client);
+    const rows = "problem" in ledger ? undefined : ledger.rows;
+    const ledgerIsNew = "problem" in ledger ? false : isNew(config, ledger.id);
+    onProgress("asking the providers what there is");
+    const { findings: found, listing } = await lookAround(config, { rows, ledgerIsNew, signal });
+    for (const one of listing.unasked)
+      findings.push({ kind: "unasked", found: unaskedSentence(one), next: "Switch it on or mend its network, and ask again." });
+    for (const finding of found) {
+      if (!fix) {
+        findings.push({ ...told(finding), next: nextOf(finding, environment) });
+        continue;
+      }
+      onProgress(finding.found);
+      const row = rows?.find(({ id }) => id === finding.burst);
+      const at = { config, client: rows === undefined ? undefined : client, row, log: onProgress, signal };
+      findings.push(await mendedOrNot(finding, listing, at));
+    }
+    if (!isBursterRunning(config.directory)) findings.push(await stoppedBurster(config, fix));
+    if (fix && "id" in ledger && findings.every(({ failed }) => failed === undefined)) rememberLedger(config, ledger.id);
+    return {
+      ledgerProblem: "problem" in ledger ? ledger.problem : undefined,
+      looked: { machines: listing.machines.length, bursts: rows?.length ?? 0 },
+      findings,
+    };
+  } finally {
+    client.dispose();
+  }
+}
+
+async function readLedger(client: Client): Promise<{ id: string; rows: readonly BurstRow[] } | { problem: string }> {
+  try {
+    const { ledger, rows } = await client.bursts();
+    return { id: ledger.id, rows };
+  } catch (error) {
+    return { problem: describeError(error) };
+  }
+}
+
+async function mendedOrNot(finding: Finding, listing: Listing, mending: Mending): Promise<FsckFinding> {
+  try {
+    return { ...told(finding), mended: await mend(finding, listing, mending) };
+  } catch (error) {
+    return { ...told(finding), failed: describeError(error), next: "Run it again." };
+  }
+}
+
+/** With `fix` it is started. */
+async function stoppedBurster(config: BursterConfig, fix: boolean): Promise<FsckFinding> {
+  const finding = {
+    kind: "burster-stopped" as const,
+    found: "the burster does not run: nothing is bought, and nothing that was bought is given back",
+  };
+  if (!fix) return { ...finding, next: `./spillway up ${config.environment} starts it.` };
+  try {
+    await startBurster(config);
+    return { ...finding, mended: "started it" };
+  } catch (error) {
+    return { ...finding, failed: describeError(error), next: `./spillway up ${config.environment} starts it.` };
+  }
+}
+
+function told({ kind, burst, found }: Finding): FsckFinding {
+  return { kind, burst, found };
+}
+
+function nextOf({ kind }: Finding, environment: string): string {
+  if (kind === "lost-machine" || kind === "second-machine") return "The burster ends it by itself in a moment.";
+  return `./spillway fsck --fix ${environment} ends it.`;
+}
+
+/** Machines that bear the environment's tag and are in no stack. They are never deleted unasked: an interrupted `up` may have made them, and the next takes them over. */
+async function strangePoolMachines(environment: string): Promise<FsckFinding[]> {
+  const { environmentId, machines } = await knownMachines(environment);
+  if (environmentId === undefined) return [];
+  const known = new Set(machines.map(({ machine }) => machine.providerId));
+  const scope = {
+    directory: stateLayout(environment).machines,
+    hosts: [],
+    identityOf: () => Promise.reject(new SpillwayError("bug: no host is asked here", { code: "bug" })),
+  };
+  const listed = await providerOf("local").list(environmentId, scope);
+  return listed.machines
+    .filter(({ machine, burst }) => burst === undefined && !known.has(machine.providerId))
+    .map(({ machine }) => ({
+      kind: "unknown-pool-machine" as const,
+      found: `machine ${machine.name} (${machine.providerId}) is there and in no stack`,
+      next: `An interrupted up may have made it: ./spillway up ${environment} takes it over.`,
+    }));
+}
