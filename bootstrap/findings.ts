@@ -1,4 +1,5 @@
 /** What speaks for and against a machine, before anything is changed on it; pure. */
+import { SpillwayError } from "../agent/contract/errors.ts";
 import type { MachineFacts } from "./machine-facts.ts";
 
 export interface Finding {
@@ -35,6 +36,20 @@ const oldestGlibc = "2.28";
 const oldestSystemd = 247;
 /** Certificates and leases are about time: from here on they would be refused. */
 const clockLimits = { warnMs: 1000, refuseMs: 30_000 };
+
+/** The refusal of a machine that something speaks against, `what` it can't do in words; undefined when nothing does. */
+export function refusalOf(
+  findings: readonly Finding[],
+  { what, where }: { readonly what: string; readonly where: string },
+): SpillwayError | undefined {
+  const problems = findings.filter(({ ok }) => !ok);
+  if (problems.length === 0) return undefined;
+  return new SpillwayError(`it can't ${what}: ${problems.map(({ found }) => found).join("; ")}`, {
+    code: problems.some(({ name }) => name === "port") ? "port-in-use" : "preflight-failed",
+    where,
+    hint: [...problems.flatMap(({ hint }) => hint ?? []), "Nothing was changed on it; run it again when that is mended."].join("\n  "),
+  });
+}
 
 /** Every finding, good and bad, in the order of a person's interest. */
 export function findingsOf(facts: MachineFacts, expected: Expectations): Finding[] {

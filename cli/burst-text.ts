@@ -2,14 +2,8 @@
 import type { BurstView } from "../agent/contract/burst-api.ts";
 import { type BudgetView, type BudgetWindow, type BurstRow, costOf } from "../agent/contract/ledger.ts";
 import type { BurstPlan, Candidate, DemandExplanation, LaunchDecision } from "../agent/contract/plan.ts";
+import { formatUsd } from "../agent/contract/quantities.ts";
 import { countOf, paint, paintState, plain, shortSpan, table } from "./output.ts";
-
-/** USD: $0.096, $0.10, $11.20; amounts below a dollar to three digits. */
-export function usd(amount: number): string {
-  if (Math.abs(amount) >= 1 || Math.abs(amount) < 1e-6) return `$${amount.toFixed(2)}`;
-  const [whole = "0", decimals = ""] = String(Number(amount.toPrecision(3))).split(".");
-  return whole === "1" ? "$1.00" : `$${whole}.${decimals.padEnd(2, "0")}`;
-}
 
 export function burstTable(rows: readonly BurstRow[], offers: BurstView["offers"], now: number): string {
   const columns = [
@@ -29,8 +23,8 @@ export function burstTable(rows: readonly BurstRow[], offers: BurstView["offers"
       paintState(row.state),
       nodesOf(row),
       `${row.offer}${isPretend(row, offers) ? " (pretend)" : ""}`,
-      usd(row.hourly),
-      leaked > 0 ? `${usd(spent)} + ${usd(leaked)} leaked` : usd(spent),
+      formatUsd(row.hourly),
+      leaked > 0 ? `${formatUsd(spent)} + ${formatUsd(leaked)} leaked` : formatUsd(spent),
       shortSpan((row.at.gone ?? now) - (row.at.intent ?? now)),
       plain(row.state === "intent" || row.state === "launching" || row.state === "live" ? row.reason : row.why),
     ];
@@ -74,7 +68,7 @@ export function budgetLines({ windows, leaked }: BudgetView): string[] {
     lines.push(
       paint(
         "red",
-        `${"leaked".padEnd(10)}${leaked.bursts.join(", ")}: ${usd(leaked.hourly)}/h, ${usd(leaked.spent)} so far, beyond the budget`,
+        `${"leaked".padEnd(10)}${leaked.bursts.join(", ")}: ${formatUsd(leaked.hourly)}/h, ${formatUsd(leaked.spent)} so far, beyond the budget`,
       ),
     );
   return lines;
@@ -84,7 +78,7 @@ function windowText(window: BudgetWindow): string {
   const { spent, committed, cap = 0, warning } = window;
   const unit = window.window === "hour" ? "/h" : "";
   const now = window.window === "hour" ? "run" : "spent";
-  const text = `${window.window.padEnd(6)} ${usd(spent)}${unit} ${now}, ${usd(committed)}${unit} committed of ${usd(cap)}${unit} (${percentOf(window)})`;
+  const text = `${window.window.padEnd(6)} ${formatUsd(spent)}${unit} ${now}, ${formatUsd(committed)}${unit} committed of ${formatUsd(cap)}${unit} (${percentOf(window)})`;
   return warning ? paint("yellow", text) : text;
 }
 
@@ -127,9 +121,9 @@ export function demandLines(demand: DemandExplanation): string[] {
 
 function candidateText({ chosen, offer, hourly, fits, hourlyPerTask, rejected }: Candidate, width: number): string {
   const room =
-    fits === undefined ? "" : `fits ${countOf(fits, "task")}${hourlyPerTask === undefined ? "" : `, ${usd(hourlyPerTask)}/h each`}`;
+    fits === undefined ? "" : `fits ${countOf(fits, "task")}${hourlyPerTask === undefined ? "" : `, ${formatUsd(hourlyPerTask)}/h each`}`;
   const why = rejected === undefined ? room : [plain(rejected), room].filter((part) => part !== "").join("; ");
-  return `  ${chosen ? paint("green", "chosen") : "not   "}  ${offer.padEnd(width)}  ${`${usd(hourly)}/h`.padStart(9)}  ${why}`.trimEnd();
+  return `  ${chosen ? paint("green", "chosen") : "not   "}  ${offer.padEnd(width)}  ${`${formatUsd(hourly)}/h`.padStart(9)}  ${why}`.trimEnd();
 }
 
 export function planText(plan: BurstPlan): string {
@@ -163,5 +157,5 @@ export function planText(plan: BurstPlan): string {
 
 function launchText({ burst, nodes, offer, hourly, rule, reason }: LaunchDecision): string {
   const pretend = offer.pretend ? ", pretend price" : "";
-  return `${burst}  ${nodes.length} × ${offer.id}  ${usd(hourly)}/h${pretend}  (rule ${rule}): ${plain(reason)}`;
+  return `${burst}  ${nodes.length} × ${offer.id}  ${formatUsd(hourly)}/h${pretend}  (rule ${rule}): ${plain(reason)}`;
 }

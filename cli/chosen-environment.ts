@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { SpillwayError } from "../agent/contract/errors.ts";
-import { programDirectory, stateRoot } from "../stacks/state-layout.ts";
+import { stateRoot } from "../stacks/state-layout.ts";
 import { environmentNameOf } from "./environment-context.ts";
 
 /** What `--env` or SPILLWAY_ENV say, else the only one there is. Throws `which-environment` and `no-environment`. */
@@ -30,12 +30,5 @@ export function environmentsBegun(): string[] {
   if (!existsSync(root)) return [];
   return readdirSync(root)
     .filter((name) => ["context.json", "backend"].some((part) => existsSync(join(root, name, part))))
-    .toSorted();
-}
-
-/** Environments that have a settings file, by name. */
-export function environmentsDescribed(): string[] {
-  return readdirSync(programDirectory)
-    .flatMap((file) => /^Pulumi\.([^.]+)\.yaml$/.exec(file)?.[1] ?? [])
     .toSorted();
 }

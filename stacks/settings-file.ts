@@ -1,10 +1,10 @@
 /** Reading an environment's settings file; for `local` it is made from the template when it is not there. */
-import { copyFileSync, existsSync, readdirSync, readFileSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { parseDocument } from "yaml";
 import { SpillwayError } from "../agent/contract/errors.ts";
 import { type EnvironmentSettings, parseSettings } from "./settings.ts";
-import { programDirectory, settingsFile } from "./state-layout.ts";
+import { environmentsDescribed, programDirectory, settingsFile } from "./state-layout.ts";
 
 const settingsPath = ["config", "spillway:environment"];
 const localTemplate = join(programDirectory, "local.template.yaml");
@@ -52,6 +52,5 @@ export function readSettings(environment: string): EnvironmentSettings {
 
 /** The names of the environments that have a settings file, and `local`, which always can. */
 function environments(): string[] {
-  const named = readdirSync(programDirectory).flatMap((file) => /^Pulumi\.([^.]+)\.yaml$/.exec(file)?.[1] ?? []);
-  return [...new Set(["local", ...named])];
+  return [...new Set(["local", ...environmentsDescribed()])];
 }

@@ -1,4 +1,5 @@
 /** Where an environment keeps what belongs to this clone alone: `<clone>/.spillway/<environment>/`, git-ignored. */
+import { readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 export interface StateLayout {
@@ -36,6 +37,13 @@ export function stateLayout(environment: string): StateLayout {
     bursts: join(root, "bursts"),
     logs: join(root, "logs"),
   };
+}
+
+/** Environments that have a settings file, by name. */
+export function environmentsDescribed(): string[] {
+  return readdirSync(programDirectory)
+    .flatMap((file) => /^Pulumi\.([^.]+)\.yaml$/.exec(file)?.[1] ?? [])
+    .toSorted();
 }
 
 /** The settings file of an environment. */

@@ -13,6 +13,13 @@ export type BurstState = z.infer<typeof burstState>;
 export const drainCause = z.enum(["idle", "budget", "operator"]);
 export type DrainCause = z.infer<typeof drainCause>;
 
+/**
+ * By whose word a burst was retired: the plan's (its drain is over, or nobody can reach its nodes any more), the operator's, the
+ * teardown's, or since whoever applies plans has found a machine of it off or gone.
+ */
+export const retireCause = z.enum(["plan", "operator", "closing", "lost-machine"]);
+export type RetireCause = z.infer<typeof retireCause>;
+
 /** The parts of a launch whose time is told: planned beside actual. */
 export const launchPhase = z.enum(["create", "boot", "ssh", "agent", "join"]);
 export type LaunchPhase = z.infer<typeof launchPhase>;
@@ -47,6 +54,7 @@ export const burstRow = z.object({
   usedAt: z.number().optional().describe("when it got its first task"),
   drain: z.object({ cause: drainCause, deadline: z.number() }).optional().describe("while it is draining, and why it was"),
   failure: z.string().optional().describe("a sentence: why its launch came to nothing"),
+  retired: retireCause.optional().describe("by whose word it was retired"),
   seconds: z
     .partialRecord(launchPhase, z.object({ planned: z.number().optional(), actual: z.number().optional() }))
     .describe("how long each part of the launch took"),
@@ -64,7 +72,9 @@ export const burstEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("extend"), expiresAt: z.number() }),
   z.object({ type: z.literal("drain"), cause: drainCause, deadline: z.number(), reason: z.string() }),
   z.object({ type: z.literal("uncordon"), reason: z.string() }).describe("it takes tasks again"),
-  z.object({ type: z.literal("retire"), reason: z.string() }).describe("its machines are destroyed"),
+  z
+    .object({ type: z.literal("retire"), reason: z.string(), cause: retireCause.optional().describe("the master knows it") })
+    .describe("its machines are destroyed"),
   z.object({ type: z.literal("gone") }).describe("the provider says that nothing of it is left"),
   z.object({ type: z.literal("leak"), reason: z.string() }).describe("it can't be destroyed"),
 ]);

@@ -47,8 +47,8 @@ export const launchDecision = z.object({
 export type LaunchDecision = z.infer<typeof launchDecision>;
 
 /**
- * `withdraw` an intent, `drain` (cordon first) and `uncordon` a live one, `delete` what is drained, or `give-up` one
- * whose nodes never joined.
+ * `withdraw` an intent, `drain` (cordon first) and `uncordon` a live one, `delete` what is drained or whose nodes nobody can
+ * reach any more, or `give-up` one whose nodes never joined.
  */
 export const retireDecision = z.object({
   burst: z.string(),

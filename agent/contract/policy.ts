@@ -37,7 +37,7 @@ export type BurstBudget = z.infer<typeof burstBudget>;
 /** What the planner goes by: times in ms, money in USD. */
 export const burstPolicy = z.object({
   rules: z.array(burstRule).min(1).max(32).describe("the first that holds for a job counts"),
-  maxNodes: z.number().int().nonnegative().describe("machines that may be bought or on the way at a time"),
+  maxNodes: z.number().int().nonnegative().describe("machines that may be bought or on the way at a time; what is leaked counts"),
   budget: burstBudget,
   retire: z.object({
     idleForMs: durationMs.describe("a machine without tasks for so long goes"),
@@ -100,7 +100,7 @@ export const burstPolicyFields = {
     .max(32)
     .prefault([{}])
     .describe("the first that holds for a job counts"),
-  maxNodes: z.number().int().min(0).max(10_000).describe("machines that may be bought or on the way at a time"),
+  maxNodes: z.number().int().min(0).max(10_000).describe("machines that may be bought or on the way at a time; what is leaked counts"),
   budget: writtenBudget.describe("what bursts may cost at most, in USD"),
   retire: writtenRetire.prefault({}).describe("when a machine that was bought goes again"),
   retryAfter: durationQuantity.prefault("5m").describe("an offer whose launch has failed is not tried again for so long"),

@@ -72,3 +72,10 @@ export function formatDuration(ms: number): string {
   if (ms < 3_600_000) return `${Number((ms / 60_000).toFixed(1))} min`;
   return `${Number((ms / 3_600_000).toFixed(1))} h`;
 }
+
+/** USD → `$11.20`, `$0.10`, `$0.096`: to the cent, and below a dollar to three digits. */
+export function formatUsd(amount: number): string {
+  if (Math.abs(amount) >= 1 || Math.abs(amount) < 1e-6) return `$${amount.toFixed(2)}`;
+  const [whole = "0", decimals = ""] = String(Number(amount.toPrecision(3))).split(".");
+  return whole === "1" ? "$1.00" : `$${whole}.${decimals.padEnd(2, "0")}`;
+}

@@ -1,7 +1,7 @@
 /** A node that was bought, as a process, against a master that says nothing, refuses it, or comes back in time. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { AgentConfig } from "../contract/agent-config.ts";
@@ -158,4 +158,44 @@ test("a node that was removed waits for its machine to be taken away, and ends i
   expect(existsSync(mark())).toBe(false);
   expect(await ended).toBe(0);
   expect(existsSync(mark())).toBe(true);
+});
+
+test.each([
+  ["its certificate is lost", (state: string) => rmSync(join(state, "cert.pem")), "this node has no certificate"],
+  ["what runs can't be taken over", (state: string) => writeFileSync(join(state, "tasks"), ""), "EEXIST"],
+])("an agent whose start fails again and again, since %s, still ends its machine", async (_, spoil, why) => {
+  config = { ...config, deadMan: { silenceMs: 600_000, end: ["touch", mark()] } };
+  // Each start costs 6 s of the time that is left.
+  writeFileSync(join(config.stateDir, "dead-man.json"), JSON.stringify({ silentMs: 590_000, writtenAt: Date.now() }));
+  spoil(config.stateDir);
+  expect(await start().ended).toBe(1);
+  expect(told).toContain(why);
+  expect(existsSync(mark())).toBe(false);
+  expect(await start().ended).toBe(0);
+  expect(existsSync(mark())).toBe(true);
+});
+
+test("where the machine is its owner's, an agent that can't take over what runs does not pass for one that has stopped it", async () => {
+  config = { ...config, deadMan: { silenceMs: 600_000, end: [] } };
+  writeFileSync(join(config.stateDir, "dead-man.json"), JSON.stringify({ silentMs: 600_000, writtenAt: Date.now() }));
+  writeFileSync(join(config.stateDir, "tasks"), "");
+  expect(await start().ended).toBe(1);
+  rmSync(join(config.stateDir, "tasks"));
+  expect(await start().ended).toBe(0);
+});
+
+test("tasks of a node without a certificate are stopped before its machine is ended", async () => {
+  config = { ...config, deadMan: { silenceMs: 600_000, end: ["touch", mark()] } };
+  start();
+  await until("the agent greets", () => master.heard.some(({ type }) => type === "hello"));
+  master.say({ type: "run", task: aTask() });
+  await until("it runs", () => taskPids().length === 1);
+  const ended = once(children[0] as ChildProcess, "exit");
+  children[0]?.kill("SIGKILL");
+  await ended;
+  writeFileSync(join(config.stateDir, "dead-man.json"), JSON.stringify({ silentMs: 600_000, writtenAt: Date.now() }));
+  rmSync(join(config.stateDir, "cert.pem"));
+  expect(await start().ended).toBe(0);
+  expect(existsSync(mark())).toBe(true);
+  expect(taskPids().filter(isAlive)).toEqual([]);
 });

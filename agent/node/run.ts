@@ -7,7 +7,6 @@ import { productVersion, wireVersion } from "../contract/version.ts";
 import type { AgentMessage, MasterMessage } from "../contract/wire.ts";
 import { bulkConnection } from "./bulk.ts";
 import { connectControl } from "./control.ts";
-import { type DeadManWatch, endMachine, watchDeadMan } from "./dead-man-watch.ts";
 import type { Executor } from "./executor/executor.ts";
 import { processExecutor } from "./executor/process.ts";
 import { systemdExecutor } from "./executor/systemd.ts";
@@ -17,6 +16,7 @@ import { fingerprint } from "./fingerprint.ts";
 import { readIdentity } from "./identity.ts";
 import { keepRenewed } from "./keep-renewed.ts";
 import { createLog, type Log } from "./log.ts";
+import { guardMachine, type MachineGuard, type MachineGuardOptions } from "./machine-guard.ts";
 import { reconciler } from "./reconcile.ts";
 
 export interface AgentOptions {
@@ -33,41 +33,96 @@ export interface AgentOptions {
 }
 
 const endedBySignalExitCode = 143;
-/** What restarts agents starts this one again: its machine has still to be ended. */
-const endFailedExitCode = 1;
 const repeatCheckMs = 1000;
 /** When leaving, how long the master may take to record the last reports. */
 const lastReportsMs = 2000;
-/** A machine nobody wants any more costs while its tasks take their time. */
-const longestStopMs = 10 * 60_000;
 
 /**
  * Resolves with the exit code: 0 after `leave` or when the dead-man timer has ended the machine, 1 when it could not, 143
- * after the signal. Throws `not-joined`.
+ * after the signal. Throws `not-joined`, or why the tasks that run can't be taken over.
  */
 export async function runAgent(options: AgentOptions): Promise<number> {
-  const { config, bundle, renewCommand, signal, log = createLog(`node/${config.node}`) } = options;
-  if (readIdentity(config.stateDir) === undefined) {
-    throw new SpillwayError("this node has no certificate yet", { code: "not-joined", where: config.node, hint: "run `join` first" });
-  }
+  const { config, signal, log = createLog(`node/${config.node}`) } = options;
   mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
   const end = Promise.withResolvers<number>();
   signal.addEventListener("abort", () => {
     log.info(`ended by ${signal.reason}; tasks go on`);
     end.resolve(endedBySignalExitCode);
   });
+  // Settled when what runs was taken over, or could not be.
+  const taken = Promise.withResolvers<Taken>();
+  const guard = guardOf(config, {
+    log,
+    async stopTasks(reason) {
+      const { executor, isComplete } = await taken.promise;
+      await stopEverything(executor, reason);
+      return isComplete;
+    },
+    onEnd: end.resolve,
+  });
+  const closers: (() => void)[] = [() => guard?.close()];
+  try {
+    const executor = await Promise.race([takeOver(options, { log, taken, closers }), end.promise]);
+    if (typeof executor !== "number" && guard?.isForsaken() !== true) serve(options, { executor, guard, log, end: end.resolve, closers });
+    return await end.promise;
+  } catch (error) {
+    if (guard?.isForsaken() !== true) {
+      await guard?.keep();
+      throw error;
+    }
+    log.error(describeError(error));
+    return await end.promise;
+  } finally {
+    for (const close of closers.toReversed()) close();
+  }
+}
 
-  const executor = executorOf(options, log);
-  await executor.readopt();
-  log.info(`agent ${productVersion}, process ${process.pid}: ${executor.list().length} tasks taken over`);
+interface Taken {
+  readonly executor: Executor;
+  /** Whether all that runs is known. */
+  readonly isComplete: boolean;
+}
 
+/** The executor, with what a former agent has left. Throws `not-joined` too: tasks can be stopped then all the same. */
+async function takeOver(
+  options: AgentOptions,
+  { log, taken, closers }: { log: Log; taken: PromiseWithResolvers<Taken>; closers: (() => void)[] },
+): Promise<Executor> {
+  const { config } = options;
+  try {
+    const executor = executorOf(options, log);
+    closers.push(executor.close);
+    await executor.readopt().catch((error: unknown) => {
+      taken.resolve({ executor, isComplete: false });
+      throw error;
+    });
+    taken.resolve({ executor, isComplete: true });
+    log.info(`agent ${productVersion}, process ${process.pid}: ${executor.list().length} tasks taken over`);
+    if (readIdentity(config.stateDir) !== undefined) return executor;
+  } catch (error) {
+    taken.reject(error);
+    taken.promise.catch(() => {});
+    throw error;
+  }
+  throw new SpillwayError("this node has no certificate yet", { code: "not-joined", where: config.node, hint: "run `join` first" });
+}
+
+interface Serving {
+  readonly executor: Executor;
+  readonly guard: MachineGuard | undefined;
+  readonly log: Log;
+  readonly end: (exitCode: number) => void;
+  readonly closers: (() => void)[];
+}
+
+/** Dials the master, and does what it says. */
+function serve({ config, bundle, renewCommand }: AgentOptions, { executor, guard, log, end, closers }: Serving): void {
   const bulk = bulkConnection({ config, output: executor.output, log });
-  const deadMan = startDeadMan();
-  const control = connectControl({ config, hello, onMessage, onContact: deadMan?.contact, log });
+  const control = connectControl({ config, hello, onMessage, onContact: guard?.contact, log });
   const tasks = reconciler({ executor, send: control.send, log, now: Date.now });
   const repeat = setInterval(tasks.repeatUnrecorded, repeatCheckMs);
-  const deadManTimer = deadMan === undefined ? undefined : setInterval(deadMan.tick, deadMan.tickMs);
   const stopRenewing = keepRenewed({ stateDir: config.stateDir, command: renewCommand, log });
+  closers.push(bulk.close, control.close, stopRenewing, () => clearInterval(repeat));
 
   async function hello(): Promise<() => AgentMessage> {
     const host = await fingerprint(config);
@@ -76,7 +131,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
 
   let leaving = false;
   function onMessage(message: MasterMessage): void {
-    if (leaving && (message.type === "run" || message.type === "leave")) return;
+    if ((leaving || guard?.isForsaken()) && (message.type === "run" || message.type === "leave")) return;
     if (message.type === "run" || message.type === "stop" || message.type === "recorded") void tasks.handle(message);
     else if (message.type === "open-bulk") bulk.open();
     else if (message.type === "leave") {
@@ -87,39 +142,18 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   }
 
   function left(): void {
-    if (config.deadMan === undefined || config.deadMan.end.length === 0) return end.resolve(0);
+    if (config.deadMan === undefined || config.deadMan.end.length === 0) return end(0);
     // Whoever has removed it ends this machine, or the timer does: until then it would cost and nobody would know of it.
     control.close();
     log.info(`waits for its machine to be taken away; else it ends it, ${formatDuration(config.deadMan.silenceMs)} after the last contact`);
   }
+}
 
-  function startDeadMan(): DeadManWatch | undefined {
-    if (config.deadMan === undefined) return undefined;
-    return watchDeadMan({ deadMan: config.deadMan, stateDir: config.stateDir, log, onForsaken: (reason) => void endForsaken(reason) });
-  }
-
-  async function endForsaken(reason: string): Promise<void> {
-    leaving = true;
-    log.error(`${reason}: stopping every task, then this machine is ended`);
-    try {
-      await Promise.race([stopEverything(executor, reason), new Promise((resolve) => setTimeout(resolve, longestStopMs).unref())]);
-      await deadMan?.keep();
-      if (config.deadMan !== undefined) await endMachine(config.deadMan);
-      end.resolve(0);
-    } catch (error) {
-      log.error(describeError(error));
-      end.resolve(endFailedExitCode);
-    }
-  }
-
-  const exitCode = await end.promise;
-  clearInterval(repeat);
-  clearInterval(deadManTimer);
-  stopRenewing();
-  control.close();
-  bulk.close();
-  executor.close();
-  return exitCode;
+function guardOf(
+  { deadMan, stateDir }: AgentConfig,
+  rest: Pick<MachineGuardOptions, "log" | "stopTasks" | "onEnd">,
+): MachineGuard | undefined {
+  return deadMan === undefined ? undefined : guardMachine({ deadMan, stateDir, ...rest });
 }
 
 function executorOf({ config: { executor, stateDir, node }, taskSupervisor }: AgentOptions, log: Log): Executor {

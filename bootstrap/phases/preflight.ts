@@ -1,24 +1,19 @@
 /** Refuses, before anything is changed, a machine that can't carry the role; names everything that is wrong at once. */
 import { addressOf } from "../../agent/contract/endpoint.ts";
-import { SpillwayError } from "../../agent/contract/errors.ts";
 import { whereOf } from "../../agent/contract/machine.ts";
 import { readReach } from "../commands/facts.ts";
 import { readPortInUse } from "../commands/ports.ts";
 import { readable } from "../commands/shell.ts";
 import { type BootstrapContext, filledIn, type Phase } from "../context.ts";
-import { type Expectations, type Finding, findingsOf } from "../findings.ts";
+import { type Expectations, type Finding, findingsOf, refusalOf } from "../findings.ts";
 import { supervisionOf } from "../supervision.ts";
 
 export const preflight: Phase = {
   title: "preflight",
   async run(context) {
-    const problems = (await lookAround(context)).filter(({ ok }) => !ok);
-    if (problems.length === 0) return;
-    throw new SpillwayError(`it can't take the ${context.request.role}: ${problems.map(({ found }) => found).join("; ")}`, {
-      code: problems.some(({ name }) => name === "port") ? "port-in-use" : "preflight-failed",
-      where: whereOf(context.request.machine),
-      hint: [...problems.flatMap(({ hint }) => hint ?? []), "Nothing was changed on it; run it again when that is mended."].join("\n  "),
-    });
+    const { role, machine } = context.request;
+    const refusal = refusalOf(await lookAround(context), { what: `take the ${role}`, where: whereOf(machine) });
+    if (refusal !== undefined) throw refusal;
   },
 };
 

@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import type { Client } from "../../agent/contract/client.ts";
 import { SpillwayError } from "../../agent/contract/errors.ts";
 import { type BurstRow, costOf } from "../../agent/contract/ledger.ts";
-import { usd } from "../burst-text.ts";
+import { formatUsd } from "../../agent/contract/quantities.ts";
 import { wantsJson, withEnvironment, withExamples } from "../command-options.ts";
 import { detachable } from "../detachable.ts";
 import { openEnvironment } from "../environment-context.ts";
@@ -83,13 +83,13 @@ async function waitingFor(client: Pick<Client, "nodes">, row: BurstRow): Promise
 
 function endText(row: BurstRow): string {
   const { spent } = costOf(row, Date.now());
-  const cost = spent === 0 ? "it has cost nothing" : `it has cost ${usd(spent)}`;
+  const cost = spent === 0 ? "it has cost nothing" : `it has cost ${formatUsd(spent)}`;
   if (row.state === "gone") return `${row.id} is gone: nothing of it is left, ${cost}.`;
-  return `${row.id} is ${row.state}: ${plain(row.why)}. It costs ${usd(row.hourly)}/h until it is gone: spillway burst list`;
+  return `${row.id} is ${row.state}: ${plain(row.why)}. It costs ${formatUsd(row.hourly)}/h until it is gone: spillway burst list`;
 }
 
 function leaked({ id, hourly, why }: BurstRow): SpillwayError {
-  return new SpillwayError(`could not be ended: ${plain(why)}. It is LEAKED and costs ${usd(hourly)}/h`, {
+  return new SpillwayError(`could not be ended: ${plain(why)}. It is LEAKED and costs ${formatUsd(hourly)}/h`, {
     code: "burst-leaked",
     where: id,
     hint: "Try again: spillway fsck --fix",

@@ -1,7 +1,8 @@
 /** `spillway burst …`: what was bought for a while, what would be, and how to hold or end it. */
 import type { Command } from "commander";
 import type { BurstView } from "../../agent/contract/burst-api.ts";
-import { billed, blockedLine, budgetLines, burstTable, planText, statesText, usd } from "../burst-text.ts";
+import { formatUsd } from "../../agent/contract/quantities.ts";
+import { billed, blockedLine, budgetLines, burstTable, planText, statesText } from "../burst-text.ts";
 import { wantsJson, withEnvironment, withExamples } from "../command-options.ts";
 import { openEnvironment } from "../environment-context.ts";
 import { countOf, paint, print, printJson, shortSpan, status } from "../output.ts";
@@ -99,9 +100,9 @@ export function pausedText({ rows }: BurstView): string {
   if (runs.length === 0) lines.push("Nothing that was bought is left, so bursts cost nothing.");
   else {
     lines.push(
-      `${countOf(runs.length, "burst")} still ${runs.length === 1 ? "runs" : "run"} (${statesText(runs)}) and cost${runs.length === 1 ? "s" : ""} ${usd(hourly)}/h until idle:`,
+      `${countOf(runs.length, "burst")} still ${runs.length === 1 ? "runs" : "run"} (${statesText(runs)}) and cost${runs.length === 1 ? "s" : ""} ${formatUsd(hourly)}/h until idle:`,
     );
-    lines.push(...runs.map((row) => `  ${row.id}  ${row.state}  ${countOf(row.nodes.length, "machine")}  ${usd(row.hourly)}/h`));
+    lines.push(...runs.map((row) => `  ${row.id}  ${row.state}  ${countOf(row.nodes.length, "machine")}  ${formatUsd(row.hourly)}/h`));
     lines.push("To end one: spillway burst stop ID");
   }
   return [...lines, "To go on: spillway burst resume"].join("\n");

@@ -3,7 +3,8 @@ import type { Command } from "commander";
 import type { BurstView } from "../../agent/contract/burst-api.ts";
 import { type BudgetWindow, costOf } from "../../agent/contract/ledger.ts";
 import type { NodeView } from "../../agent/contract/node.ts";
-import { budgetLines, isPretend, percentOf, usd } from "../burst-text.ts";
+import { formatUsd } from "../../agent/contract/quantities.ts";
+import { budgetLines, isPretend, percentOf } from "../burst-text.ts";
 import { wantsJson, withEnvironment, withExamples } from "../command-options.ts";
 import { openEnvironment } from "../environment-context.ts";
 import { paint, print, printJson, table } from "../output.ts";
@@ -95,8 +96,8 @@ export function costText({ budget, bursts, nodePools }: Costs): string {
       one.offer,
       String(one.bursts),
       String(one.machines),
-      one.hourly === 0 ? "" : usd(one.hourly),
-      usd(one.usd),
+      one.hourly === 0 ? "" : formatUsd(one.hourly),
+      formatUsd(one.usd),
       one.pretend ? "pretend prices" : "",
     ]);
     parts.push(table([...columns, { title: "$/hour now", align: right }, { title: "cost", align: right }, { title: "" }], rows));
@@ -106,7 +107,7 @@ export function costText({ budget, bursts, nodePools }: Costs): string {
     parts.push(
       table(
         columns,
-        nodePools.map(({ pool, nodes, hourly }) => [pool, String(nodes), usd(hourly)]),
+        nodePools.map(({ pool, nodes, hourly }) => [pool, String(nodes), formatUsd(hourly)]),
       ),
     );
   }
@@ -123,9 +124,9 @@ function windowCells(window: BudgetWindow): string[] {
   const used = percentOf(window);
   return [
     windowNames[window.window],
-    `${usd(window.spent)}${unit}`,
-    `${usd(window.committed)}${unit}`,
-    window.cap === undefined ? "none" : `${usd(window.cap)}${unit}`,
+    `${formatUsd(window.spent)}${unit}`,
+    `${formatUsd(window.committed)}${unit}`,
+    window.cap === undefined ? "none" : `${formatUsd(window.cap)}${unit}`,
     window.warning ? paint("yellow", used) : used,
   ];
 }

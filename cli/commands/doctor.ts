@@ -3,7 +3,8 @@
 import type { Command } from "commander";
 import { whereOf } from "../../agent/contract/machine.ts";
 import type { Finding } from "../../bootstrap/findings.ts";
-import { chosenEnvironment, environmentsBegun, environmentsDescribed } from "../chosen-environment.ts";
+import { environmentsDescribed } from "../../stacks/state-layout.ts";
+import { chosenEnvironment, environmentsBegun } from "../chosen-environment.ts";
 import { wantsJson, withEnvironment, withExamples } from "../command-options.ts";
 import { exitCodes } from "../dispatch.ts";
 import { environmentNameOf } from "../environment-context.ts";

@@ -14,13 +14,17 @@ export function registerFsck(program: Command): void {
     .argument("[environment]", "e.g. local (else --env, SPILLWAY_ENV, or the only one there is)")
     .option("--env <name>", "the environment")
     .option("--fix", "end what nobody wants, and what leaks; machines of node pools are never deleted")
+    .option(
+      "--forget <environment>",
+      "with --fix: give up what a master that does not answer knows of its bursts; type the environment's name",
+    )
     .addOption(outputOption())
-    .action(async (given: string | undefined, { fix = false }: { fix?: boolean }) => {
+    .action(async (given: string | undefined, { fix = false, forget }: { fix?: boolean; forget?: string }) => {
       const environment = given ?? chosenEnvironment(command);
       const { fsck } = await import("../../stacks/workflow/fsck.ts");
       status("  looking at what there is");
       const result = await interruptible(`spillway fsck${fix ? " --fix" : ""} ${environment}`, () =>
-        fsck(environment, { fix, onProgress: (text) => status(`  ${plain(text)}`) }),
+        fsck(environment, { fix, forget, onProgress: (text) => status(`  ${plain(text)}`) }),
       );
       clearStatus();
       if (isWrong(result)) process.exitCode ??= exitCodes.failure;
@@ -31,7 +35,7 @@ export function registerFsck(program: Command): void {
   command.addHelpText(
     "after",
     `
-It works without the master too: then what the providers list is compared with the stacks alone.
+It works without the master too: then what the providers list is told, and --fix ends it only with --forget NAME.
 Exit codes: 0 nothing is wrong, or all of it was mended; 1 something is left, or the ledger could not be read; 2 wrong use.`,
   );
 }

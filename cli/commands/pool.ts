@@ -3,9 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import type { PoolView } from "../../agent/contract/api.ts";
 import { describeError } from "../../agent/contract/errors.ts";
-import { formatCpu, formatMemory } from "../../agent/contract/quantities.ts";
+import { formatCpu, formatMemory, formatUsd } from "../../agent/contract/quantities.ts";
 import type { Resources } from "../../agent/contract/resources.ts";
-import { usd } from "../burst-text.ts";
 import { wantsJson, withEnvironment, withExamples } from "../command-options.ts";
 import { openEnvironment } from "../environment-context.ts";
 import { countOf, paint, paintState, plain, print, printJson, printJsonLine, say, status, table } from "../output.ts";
@@ -90,7 +89,7 @@ function burstLines({ bursts }: PoolView): string[] {
   const { hourly, ...states } = bursts;
   const counts = Object.entries(states).filter(([, count]) => count > 0);
   const text = counts.map(([state, count]) => `${count} ${paintState(state)}`).join(", ");
-  return [`bursts: ${text} · ${usd(hourly)}/h${states.leaked > 0 ? paint("red", " (what is leaked: spillway fsck --fix)") : ""}`];
+  return [`bursts: ${text} · ${formatUsd(hourly)}/h${states.leaked > 0 ? paint("red", " (what is leaked: spillway fsck --fix)") : ""}`];
 }
 
 function row(title: string, part: PoolView["total"]): string[] {

@@ -30,6 +30,7 @@ const aMachine = (burst: string, number = 1, rest: Partial<FoundMachine> = {}): 
   node: `${burst}-${number}`,
   burst,
   status: "running",
+  isKept: false,
   ...rest,
 });
 const aStack = (burst: string, providerIds = [`local-${burst}-1`]) => ({ burst, providerIds });
@@ -39,7 +40,7 @@ const at = (given: Partial<Comparable>): Comparable => ({
   machines: [],
   busy: new Set(),
   ledgerIsNew: false,
-  unaskedPools: new Set(),
+  unaskedOffers: new Set(),
   ...given,
 });
 const kinds = (given: Partial<Comparable>) =>
@@ -66,7 +67,7 @@ describe("ledger, stacks and providers", () => {
   });
 
   test("do not take for lost what could not be asked, nor what is being launched or destroyed", () => {
-    expect(kinds({ rows: [aRow("b-1", "live")], unaskedPools: new Set(["overflow"]) })).toEqual([]);
+    expect(kinds({ rows: [aRow("b-1", "live")], unaskedOffers: new Set(["overflow/local"]) })).toEqual([]);
     expect(kinds({ rows: [aRow("b-1", "live")], busy: new Set(["b-1"]) })).toEqual([]);
     expect(kinds({ rows: [aRow("b-1", "launching"), aRow("b-2", "retiring")] })).toEqual([]);
   });

@@ -12,6 +12,8 @@ export interface FoundMachine {
   readonly node: string;
   readonly burst: string;
   readonly status: Extract<MachineStatus, "running" | "stopped">;
+  /** Its owner keeps it: it can't be ended, only what was put on it can be taken off. */
+  readonly isKept: boolean;
 }
 
 export interface Comparable {
@@ -23,8 +25,8 @@ export interface Comparable {
   readonly busy: ReadonlySet<string>;
   /** The ledger is another one than before: what it does not know may still be wanted. */
   readonly ledgerIsNew: boolean;
-  /** Pools, by name, of which some machines could not be asked for: what is not listed there need not be gone. */
-  readonly unaskedPools: ReadonlySet<string>;
+  /** Offers whose host could not be asked: that it is not listed does not mean that it is gone. */
+  readonly unaskedOffers: ReadonlySet<string>;
 }
 
 /**
@@ -78,7 +80,8 @@ export function compare(input: Comparable): Finding[] {
     if (!ofNode.some(({ providerId }) => known.has(providerId))) continue;
     const found = `machine ${one.providerId} is a second one for node ${one.node} of ${one.burst}`;
     const key = `machine ${one.providerId}`;
-    findings.push({ kind: "second-machine", key, burst: one.burst, providerIds: [one.providerId], found, onlyTold: false });
+    // One host under two addresses looks the same: what is taken off it would be what is wanted.
+    findings.push({ kind: "second-machine", key, burst: one.burst, providerIds: [one.providerId], found, onlyTold: one.isKept });
   }
 
   for (const row of rows.values()) {
@@ -86,7 +89,7 @@ export function compare(input: Comparable): Finding[] {
       const found = `${row.id} could not be destroyed and costs ${row.hourly} USD/hour: ${row.why}`;
       findings.push({ kind: "leaked", key: `burst ${row.id}`, burst: row.id, providerIds: [], found, onlyTold: false });
     }
-    if ((row.state !== "live" && row.state !== "draining") || busy.has(row.id) || input.unaskedPools.has(row.burstPool)) continue;
+    if ((row.state !== "live" && row.state !== "draining") || busy.has(row.id) || input.unaskedOffers.has(row.offer)) continue;
     const missing = row.nodes.filter(
       (node) => !machines.some((machine) => machine.burst === row.id && machine.node === node && machine.status === "running"),
     );

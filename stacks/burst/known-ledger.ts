@@ -3,10 +3,9 @@ import { readFileSync } from "node:fs";
 import { replaceFile } from "../replace-file.ts";
 import { type BursterConfig, burstLayout } from "./config.ts";
 
-/** Whether another ledger was known before: the master's records were lost, or an older backup was restored. */
-export function isNew(config: Pick<BursterConfig, "directory">, ledger: string): boolean {
+/** Whether another ledger was known before: the master's records were lost and begun anew. */
+export function isNewLedger(config: Pick<BursterConfig, "directory">, ledger: string): boolean {
   const known = knownLedger(config);
-  if (known === undefined) rememberLedger(config, ledger);
   return known !== undefined && known !== ledger;
 }
 
@@ -15,7 +14,7 @@ export function rememberLedger({ directory }: Pick<BursterConfig, "directory">, 
   replaceFile(burstLayout(directory).ledger, `${JSON.stringify({ id: ledger })}\n`, { file: 0o600, directory: 0o700 });
 }
 
-function knownLedger({ directory }: Pick<BursterConfig, "directory">): string | undefined {
+export function knownLedger({ directory }: Pick<BursterConfig, "directory">): string | undefined {
   try {
     const { id } = JSON.parse(readFileSync(burstLayout(directory).ledger, "utf8")) as { id?: string };
     return id;

@@ -26,57 +26,68 @@ export async function report(
   return await client.reportBurst(burst, { holder: config.holder, event });
 }
 
-/** Also finishes a launch that a former burster began: its stack is applied again, which makes nothing twice. */
-export async function launchBurst(row: BurstRow, operation: Operation): Promise<void> {
-  const { config, log, signal } = operation;
-  const launching = row.state === "intent" ? await begin(row, operation) : row;
-  if (launching === undefined) return;
-  const deadline = (launching.at.launching ?? Date.now()) + launching.launchTimeoutMs;
-  const leftMs = deadline - Date.now();
-  if (leftMs <= 0) return await fail(operation, row.id, `it was not launched within ${launching.launchTimeoutMs / 1000} s`);
+/**
+ * Also finishes a launch that a former burster began: its stack is applied again, which makes nothing twice. Throws when it
+ * should be tried again; what came to nothing is told to the ledger.
+ */
+export async function launchBurst(burst: string, operation: Operation): Promise<void> {
+  // What is known of it may be old: a launch that is over is never begun again.
+  const known = await operation.client.burst(burst);
+  const row = known.state === "intent" ? await begin(burst, operation) : known;
+  if (row?.state !== "launching") return;
+  const leftMs = known.state === "intent" ? row.launchTimeoutMs : (row.at.launching ?? 0) + row.launchTimeoutMs - Date.now();
+  if (leftMs <= 0) return await endLate(burst, operation, "");
   const outOfTime = AbortSignal.timeout(leftMs);
   const times = launchTimes();
-  const progress = trackProgress({ onRow: ({ name, step, state }) => log(`${row.id} ${name} ${state} ${step}`), onNotice: log });
+  const { onEvent, errors } = trackProgress({
+    onRow: ({ name, step, state }) => operation.log(`${burst} ${name} ${state} ${step}`),
+    onNotice: operation.log,
+  });
   try {
-    await withCrashPoint("burst.apply", () =>
-      applyBurst(config, row.id, burstProgram(config, launching), {
-        signal: AbortSignal.any([signal, outOfTime]),
-        onEvent(event) {
-          times.onEvent(event);
-          progress.onEvent(event);
-        },
-      }),
-    );
+    const program = burstProgram(operation.config, row);
+    const run = {
+      signal: AbortSignal.any([operation.signal, outOfTime]),
+      onEvent: (event: Parameters<typeof onEvent>[0]) => {
+        times.onEvent(event);
+        onEvent(event);
+      },
+    };
+    await withCrashPoint("burst.apply", () => applyBurst(operation.config, burst, program, run));
   } catch (error) {
     if (error instanceof SpillwayError && error.code === "burst-busy") throw error;
     // Whoever aborted it has other plans for it, and the row says which.
-    if (signal.aborted) return;
-    if (!outOfTime.aborted && wasInterrupted(progress.errors)) {
-      throw new SpillwayError(`the engine or its plugin died: ${progress.errors[0] ?? firstLine(describeError(error))}`, {
-        code: "burst-interrupted",
-        where: `burst/${row.id}`,
-        hint: "It is gone on with in a moment.",
-        cause: error,
-      });
-    }
-    const said = progress.errors.length > 0 ? progress.errors.join("; ") : firstLine(describeError(error));
-    const late = outOfTime.aborted ? `it was not launched within ${launching.launchTimeoutMs / 1000} s` : undefined;
-    return await fail(operation, row.id, [late, said].filter((part) => part !== undefined && part !== "").join(": "));
+    if (operation.signal.aborted) return;
+    const said = errors.length > 0 ? errors.join("; ") : firstLine(describeError(error));
+    if (outOfTime.aborted) return await endLate(burst, operation, errors.join("; "));
+    if (wasInterrupted(errors)) throw interrupted(burst, said, error);
+    return await fail(operation, burst, said);
   }
   for (const [phase, seconds] of Object.entries(times.seconds()))
-    await report(operation, row.id, { type: "time", phase: phase as LaunchPhase, seconds: Number(seconds.toFixed(3)) });
-  await withCrashPoint("burst.launched", () => report(operation, row.id, { type: "launched" }));
+    await report(operation, burst, { type: "time", phase: phase as LaunchPhase, seconds: Number(seconds.toFixed(3)) });
+  await withCrashPoint("burst.launched", () => report(operation, burst, { type: "launched" }));
 }
 
 /** Undefined when it may not be launched any more; the master has withdrawn it then. */
-async function begin(row: BurstRow, operation: Operation): Promise<BurstRow | undefined> {
+async function begin(burst: string, operation: Operation): Promise<BurstRow | undefined> {
   try {
-    return await withCrashPoint("burst.launch", () => report(operation, row.id, { type: "launch" }));
+    return await withCrashPoint("burst.launch", () => report(operation, burst, { type: "launch" }));
   } catch (error) {
     if (!(error instanceof SpillwayError) || (error.code !== "launch-refused" && error.code !== "ledger-refused")) throw error;
-    operation.log(`${row.id} is not launched: ${error.message}`);
+    operation.log(`${burst} is not launched: ${error.message}`);
     return undefined;
   }
+}
+
+/** The time is over. Nodes that have all joined are no failure, whoever died before that was told. */
+async function endLate(burst: string, operation: Operation, said: string): Promise<void> {
+  const { state, nodes, joined, launchTimeoutMs } = await operation.client.burst(burst);
+  if (state !== "launching") return;
+  if (nodes.every((node) => node in joined)) {
+    await withCrashPoint("burst.launched", () => report(operation, burst, { type: "launched" }));
+    return;
+  }
+  const late = `it was not launched within ${launchTimeoutMs / 1000} s`;
+  await fail(operation, burst, said === "" ? late : `${late}: ${said}`);
 }
 
 async function fail(operation: Operation, burst: string, reason: string): Promise<void> {
@@ -86,11 +97,18 @@ async function fail(operation: Operation, burst: string, reason: string): Promis
 
 /** An engine that was killed says nothing, one whose plugin was killed says that its connection broke: neither is the offer's fault. */
 function wasInterrupted(errors: readonly string[]): boolean {
-  return errors.every((text) =>
-    /error reading from server|transport is closing|connection (refused|reset|error)|Unavailable desc =|plugin .*(exited|crashed)/i.test(
-      text,
-    ),
-  );
+  const broken =
+    /error reading from server|transport is closing|connection (refused|reset|error)|Unavailable desc =|plugin .*(exited|crashed)/i;
+  return errors.every((text) => broken.test(text));
+}
+
+function interrupted(burst: string, said: string, cause: unknown): SpillwayError {
+  return new SpillwayError(`the engine or its plugin died: ${said}`, {
+    code: "burst-interrupted",
+    where: `burst/${burst}`,
+    hint: "It is gone on with in a moment.",
+    cause,
+  });
 }
 
 function firstLine(text: string): string {

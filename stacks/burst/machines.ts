@@ -22,10 +22,11 @@ export interface Listing {
 
 /** Every machine that bears this environment's tag and a burst's, whoever made it. Throws when a provider can't be asked at all. */
 export async function listBurstMachines(config: BursterConfig, signal?: AbortSignal): Promise<Listing> {
-  const providers = new Set(["local", ...Object.values(config.pools).map(({ provider }) => provider)]);
+  const used = knownStacks(config).flatMap(({ machines }) => machines.map(({ provider }) => provider));
+  const providers = new Set(["local", ...used, ...Object.values(config.pools).map(({ provider }) => provider)]);
   const scope = {
     directory: config.machines,
-    hosts: await spareHosts(config),
+    hosts: await hostsToAsk(config),
     identityOf: (machine: Machine) => readMachineIdentity({ machine, ...(signal === undefined ? {} : { signal }) }),
   };
   const lists = await Promise.all([...providers].map((name) => providerOf(name).list(config.environmentId, scope)));
@@ -50,18 +51,25 @@ export async function endMachine(config: BursterConfig, listed: BurstMachine, on
   onSentence(`ended machine ${machine.name} (${machine.providerId}) of ${burst}`);
 }
 
-/** The hosts of all burst pools: with the keys that were pinned when they were in use, else, where that is written, with those that they present. */
-async function spareHosts(config: BursterConfig): Promise<Machine[]> {
-  const pinned = new Map(knownStacks(config).flatMap(({ machines }) => machines.map((one) => [one.providerId, one.hostKey] as const)));
+/**
+ * The hosts of all burst pools and those that are in use without standing there any more: with the keys that were pinned
+ * when they were taken, else, where that is written, with those that they present.
+ */
+async function hostsToAsk(config: BursterConfig): Promise<Machine[]> {
+  const used = knownStacks(config).flatMap(({ machines }) => machines.filter(({ provider }) => provider === "ssh"));
+  const pinned = new Map(used.map((one) => [one.providerId, one.hostKey] as const));
   const hosts = Object.entries(config.pools).flatMap(([name, pool]) =>
     pool.provider === "ssh" ? pool.hosts.map((host) => ({ host, bare: machineOfHost(name, host, {}) })) : [],
   );
-  return await Promise.all(
+  const listed = new Set(hosts.map(({ bare }) => bare.providerId));
+  const others = used.filter(({ providerId }) => !listed.has(providerId));
+  const asked = await Promise.all(
     hosts.map(async ({ host, bare }) => {
       const hostKey = bare.hostKey ?? pinned.get(bare.providerId) ?? (host.trustOnFirstUse ? await presentedKey(bare) : undefined);
       return hostKey === undefined ? bare : { ...bare, hostKey };
     }),
   );
+  return [...asked, ...others];
 }
 
 /** Undefined when it does not answer; then it can't be asked either, which is told. */

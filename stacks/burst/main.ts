@@ -1,6 +1,7 @@
 /** The burster's process: `node main.ts DIRECTORY`. It ends in order on TERM, and by itself when its configuration is gone. */
+import { existsSync } from "node:fs";
 import { describeError } from "../../agent/contract/errors.ts";
-import { readBursterConfig } from "./config.ts";
+import { burstLayout, readBursterConfig } from "./config.ts";
 import { runBurster } from "./service.ts";
 
 function log(text: string): void {
@@ -16,7 +17,10 @@ if (config === undefined) {
   for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => ending.abort());
   try {
     log(`burster of ${config.environment} (${config.environmentId}) started as process ${process.pid}`);
+    // Nobody stops one whose directory is gone.
+    const watch = setInterval(() => existsSync(burstLayout(directory).config) || ending.abort(), 5000);
     await runBurster(config, { signal: ending.signal, log });
+    clearInterval(watch);
     log("stopped");
   } catch (error) {
     log(describeError(error));

@@ -1,4 +1,5 @@
 /** The Pulumi program of one burst: its machines and the nodes on them, by the same resources as everywhere. */
+import * as pulumi from "@pulumi/pulumi";
 import type { PulumiFn } from "@pulumi/pulumi/automation/index.js";
 import { SpillwayError } from "../../agent/contract/errors.ts";
 import type { BurstRow } from "../../agent/contract/ledger.ts";
@@ -41,7 +42,7 @@ export function burstProgram(config: BursterConfig, row: BurstRow): PulumiFn {
           endpoint,
           masterInstance,
           caCert,
-          adminToken,
+          adminToken: pulumi.secret(adminToken),
           machine: made.machine,
           deadManMs: config.expireAfterMs,
         },

@@ -7,55 +7,59 @@ import { type Operation, report } from "./launch.ts";
 import { endMachine, listBurstMachines, unaskedSentence } from "./machines.ts";
 import { destroyBurst, knownStacks, removeBurstStack } from "./stack.ts";
 
+/** Tries before what can't be destroyed in its time is told as leaked: after a sleep of the computer the first one fails for no reason. */
+const triesBeforeLeak = 3;
+
 /**
  * Throws when something of it is left, and the row stays as it is: it is tried again, and a row that is `retiring` for
- * longer than its teardown may take becomes `leaked`.
+ * longer than its teardown may take becomes `leaked`. `tries`: how often it was tried before.
  */
-export async function retireBurst(row: BurstRow, operation: Operation): Promise<void> {
-  const { client, config } = operation;
+export async function retireBurst(row: BurstRow, operation: Operation, tries: number): Promise<void> {
   try {
     await destroyEverything(row, operation);
   } catch (error) {
-    if (operation.signal.aborted || isPassing(error)) throw error;
-    const since = row.at.retiring ?? Date.now();
-    if (Date.now() - since < row.teardownMs) throw error;
-    await report({ client, config }, row.id, { type: "leak", reason: describeError(error).slice(0, 1000) });
+    if (operation.signal.aborted || isMastersSilence(error)) throw error;
+    const busyMs = error instanceof SpillwayError && error.code === "burst-busy" ? row.launchTimeoutMs : 0;
+    const isOverdue = Date.now() - (row.at.retiring ?? Date.now()) > row.teardownMs + busyMs;
+    if (!isOverdue || tries + 1 < triesBeforeLeak) throw error;
+    await report(operation, row.id, { type: "leak", reason: describeError(error).slice(0, 1000) });
     operation.log(`${row.id} is leaked: ${describeError(error)}`);
     return;
   }
   await withCrashPoint("burst.gone", () => report(operation, row.id, { type: "gone" }));
 }
 
-/** What has nothing to do with this burst, and is over soon. */
-function isPassing(error: unknown): boolean {
-  const passing = ["burst-busy", "master-unreachable", "master-timeout", "stream-interrupted", "burster-held"];
-  return error instanceof SpillwayError && passing.includes(error.code);
+/** It has nothing to do with this burst, and a leak could not be told either. */
+function isMastersSilence(error: unknown): boolean {
+  const silences = ["master-unreachable", "master-timeout", "stream-interrupted", "burster-held", "starting"];
+  return error instanceof SpillwayError && silences.includes(error.code);
 }
 
 async function destroyEverything(row: Pick<BurstRow, "id" | "nodes" | "offer">, operation: Operation): Promise<void> {
   const { config, client, log, signal } = operation;
+  const before = await listBurstMachines(config, signal);
+  const silent = before.unasked.find(({ machine: { pool, name } }) => row.offer === `${pool}/${name}`);
+  // Of a host that nothing was done to silence says nothing; any other has to be asked while its stack still names it.
   const wasTouched = knownStacks(config).some(({ burst, hasNodes }) => burst === row.id && hasNodes);
+  if (silent !== undefined && wasTouched) throw stillThere(row.id, unaskedSentence(silent));
   await destroyStack(row.id, operation);
-  const { machines, unasked } = await listBurstMachines(config, signal);
+  const { machines } = await listBurstMachines(config, signal);
   for (const one of machines.filter(({ burst }) => burst === row.id)) await endMachine(config, one, log);
   // A run that was killed may have declared a node and recorded nothing.
   for (const node of row.nodes) await withCrashPoint("node.forget", () => client.removeNode(node));
   const after = await listBurstMachines(config, signal);
   const left = after.machines.filter(({ burst }) => burst === row.id);
   if (left.length > 0) throw stillThere(row.id, `${left.map(({ machine }) => machine.name).join(", ")} is still listed`);
-  // Of a host that nothing was done to, silence says nothing.
-  const silent = wasTouched ? unasked.find(({ machine: { pool, name } }) => row.offer === `${pool}/${name}`) : undefined;
-  if (silent !== undefined) throw stillThere(row.id, unaskedSentence(silent));
 }
 
 /** Destroys a stack with what it holds and takes it away; what the engine said is in the error. */
 export async function destroyStack(burst: string, { config, log, signal }: Pick<Operation, "config" | "log" | "signal">): Promise<void> {
-  const progress = trackProgress({ onRow: ({ name, step, state }) => log(`${burst} ${name} ${state} ${step}`), onNotice: log });
+  const { onEvent, errors } = trackProgress({ onRow: ({ name, step, state }) => log(`${burst} ${name} ${state} ${step}`), onNotice: log });
   try {
-    await withCrashPoint("burst.destroy", () => destroyBurst(config, burst, { onEvent: progress.onEvent, signal }));
+    await withCrashPoint("burst.destroy", () => destroyBurst(config, burst, { onEvent, signal }));
   } catch (error) {
-    if (progress.errors.length === 0) throw error;
-    throw stillThere(burst, progress.errors.join("; "), error);
+    if (errors.length === 0) throw error;
+    throw stillThere(burst, errors.join("; "), error);
   }
   await withCrashPoint("burst.remove-stack", () => removeBurstStack(config, burst));
 }

@@ -4,12 +4,13 @@
  */
 import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
+import type { BurstWork } from "../../agent/contract/burst-api.ts";
 import { type Client, createClient } from "../../agent/contract/client.ts";
 import { describeError, SpillwayError } from "../../agent/contract/errors.ts";
 import type { BurstRow } from "../../agent/contract/ledger.ts";
 import { productVersion } from "../../agent/contract/version.ts";
 import type { BursterConfig } from "./config.ts";
-import { isNew, rememberLedger } from "./known-ledger.ts";
+import { isNewLedger, knownLedger, rememberLedger } from "./known-ledger.ts";
 import { launchBurst } from "./launch.ts";
 import { offersOf } from "./offers.ts";
 import { retireBurst } from "./retire.ts";
@@ -18,7 +19,7 @@ import { type SweeperState, sweep } from "./sweep.ts";
 
 const reportEveryMs = 5000;
 const waitForWorkMs = 20_000;
-const retryMs = { least: 250, most: 5000 };
+const retryMs = { least: 250, most: 5000, again: 1000 };
 /** Engines that run at a time: each is a process of some hundred MiB, with a plugin beside it. */
 const maxEngines = 4;
 
@@ -38,23 +39,26 @@ export async function runBurster(
   signal.addEventListener("abort", () => listener.dispose(), { once: true });
   prepareBackend(config);
   const working = new Map<string, Working>();
-  const waiting = new Map<string, number>();
+  /** Those that did not come off: when they are tried again, and how often they were. */
+  const waiting = new Map<string, { readonly until: number; readonly tries: number }>();
   const sweeper: SweeperState = { since: new Map(), told: new Set() };
   const running = new Set<Promise<void>>();
   let rows: readonly BurstRow[] | undefined;
+  let revision = 0;
   let ledger: string | undefined;
 
   function start(row: BurstRow, kind: Working["kind"]): void {
     const stop = new AbortController();
     working.set(row.id, { kind, stop });
     const operation = { config, client, log, signal: AbortSignal.any([signal, stop.signal]) };
-    const act = kind === "launch" ? launchBurst(row, operation) : retireBurst(row, operation);
+    const tries = waiting.get(row.id)?.tries ?? 0;
+    const act = kind === "launch" ? launchBurst(row.id, operation) : retireBurst(row, operation, tries);
     const ended = act
       .then(() => void waiting.delete(row.id))
       .catch((error: unknown) => {
         if (signal.aborted) return;
         log(`${row.id}: ${describeError(error)}`);
-        waiting.set(row.id, Date.now() + retryMs.most / 5);
+        waiting.set(row.id, { until: Date.now() + retryMs.again, tries: tries + 1 });
       })
       .finally(() => {
         working.delete(row.id);
@@ -67,15 +71,22 @@ export async function runBurster(
 
   let wake = () => {};
 
-  function take(work: readonly BurstRow[]): void {
-    for (const row of work) {
+  /** Answers may overtake each other; an old one is dropped. */
+  function take(work: BurstWork): void {
+    if (work.ledger.id === ledger && work.revision < revision) return;
+    rows = work.rows;
+    revision = work.revision;
+    ledger = work.ledger.id;
+    if (knownLedger(config) === undefined) rememberLedger(config, ledger);
+    for (const id of waiting.keys()) if (!rows.some((row) => row.id === id && wantedOf(row) !== undefined)) waiting.delete(id);
+    for (const row of rows) {
       const now = working.get(row.id);
       const kind = wantedOf(row);
       if (now !== undefined) {
         if (now.kind === "launch" && kind !== "launch") now.stop.abort();
         continue;
       }
-      if (kind === undefined || working.size >= maxEngines || (waiting.get(row.id) ?? 0) > Date.now()) continue;
+      if (kind === undefined || working.size >= maxEngines || (waiting.get(row.id)?.until ?? 0) > Date.now()) continue;
       start(row, kind);
     }
   }
@@ -87,10 +98,8 @@ export async function runBurster(
       try {
         const work = await listener.burstWork(after === undefined ? {} : { after, waitMs: waitMs() });
         after = work.revision;
-        rows = work.rows;
-        ledger = work.ledger.id;
         pauseMs = retryMs.least;
-        take(work.rows);
+        take(work);
       } catch (error) {
         if (signal.aborted) return;
         log(`the master can't be asked: ${describeError(error)}`);
@@ -117,9 +126,7 @@ export async function runBurster(
   };
   async function refresh(): Promise<void> {
     try {
-      const work = await client.burstWork();
-      rows = work.rows;
-      take(work.rows);
+      take(await client.burstWork());
     } catch {
       // The loop that asks all the time says so.
     }
@@ -131,12 +138,17 @@ export async function runBurster(
       .then(() => undefined);
 
   const sweepOnce = async () => {
-    // Of a ledger that was not read yet nothing can be unknown.
-    if (rows === undefined || ledger === undefined) return;
-    const ledgerIsNew = isNew(config, ledger);
-    const { isClean } = await sweep(sweeper, { config, client, log, signal, rows, ledgerIsNew, busy: new Set(working.keys()) });
-    if (ledgerIsNew && isClean) rememberLedger(config, ledger);
-    for (const row of rows) if (row.state === "leaked" && !working.has(row.id)) start(row, "retire");
+    // Before anything was read there is no ledger that could be another one.
+    if (rows === undefined) return;
+    const readLedger = async () => {
+      const work = await client.burstWork();
+      return { id: work.ledger.id, rows: work.rows };
+    };
+    const look = await sweep(sweeper, { config, client, log, signal, readLedger, busy: () => new Set(working.keys()) });
+    if (look?.ledger === undefined) return;
+    if (look.isSettled && isNewLedger(config, look.ledger.id)) rememberLedger(config, look.ledger.id);
+    for (const row of look.ledger.rows)
+      if (row.state === "leaked" && !working.has(row.id) && working.size < maxEngines) start(row, "retire");
   };
 
   await Promise.all([repeat(reportEveryMs, sayWhoIAm), takeWork(), repeat(config.sweep.everyMs, sweepOnce)]);

@@ -9,10 +9,12 @@ import { type EngineEvent, LocalWorkspace, PulumiCommand, type PulumiFn, type St
 import { z } from "zod";
 import { SpillwayError } from "../../agent/contract/errors.ts";
 import { type Machine, machine } from "../../agent/contract/machine.ts";
-import { lockHolder } from "../workflow/dead-locks.ts";
+import { type LockHolder, lockHolder } from "../workflow/dead-locks.ts";
 import { type BursterConfig, burstLayout } from "./config.ts";
 
 const projectName = "spillway-bursts";
+/** An engine that was told to end finishes the resource it is at; one that takes longer than this hangs. */
+const engineGraceMs = 30_000;
 /** How many machines of a burst are made at a time. */
 const parallel = 32;
 
@@ -50,15 +52,43 @@ export function prepareBackend({ directory }: Pick<BursterConfig, "directory">):
 export async function applyBurst(config: BursterConfig, burst: string, program: PulumiFn, run: EngineRun): Promise<void> {
   const isKnown = stackExists(config, burst);
   const stack = await openStack(config, burst, program);
-  // What a former run left under way is only found by looking.
-  await stack.up({ parallel, refresh: isKnown, color: "never", suppressProgress: true, ...run });
+  await bounded(config, burst, run, () =>
+    // What a former run left under way is only found by looking.
+    stack.up({ parallel, refresh: isKnown, color: "never", suppressProgress: true, ...run }),
+  );
 }
 
 /** Destroys what the stack knows, then the stack. Nothing happens when there is none. */
 export async function destroyBurst(config: BursterConfig, burst: string, run: EngineRun): Promise<void> {
   if (!stackExists(config, burst)) return;
   const stack = await openStack(config, burst, async () => ({}));
-  await stack.destroy({ parallel, color: "never", suppressProgress: true, ...run });
+  await bounded(config, burst, run, () => stack.destroy({ parallel, color: "never", suppressProgress: true, ...run }));
+}
+
+/** The Automation API starts the engine even when it is too late for that, and waits for one that hangs. */
+async function bounded(config: BursterConfig, burst: string, { signal }: EngineRun, act: () => Promise<unknown>): Promise<void> {
+  signal?.throwIfAborted();
+  let timer: NodeJS.Timeout | undefined;
+  const whenAborted = () => {
+    timer = setTimeout(() => killEngine(config, burst), engineGraceMs);
+  };
+  signal?.addEventListener("abort", whenAborted, { once: true });
+  try {
+    await act();
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", whenAborted);
+  }
+}
+
+function killEngine(config: BursterConfig, burst: string): void {
+  const holder = engineAtWork(config, burst);
+  if (holder === undefined) return;
+  try {
+    process.kill(holder.pid, "SIGKILL");
+  } catch {
+    // It has ended by itself.
+  }
 }
 
 /** Takes a stack that holds nothing any more out of the backend. */
@@ -68,10 +98,10 @@ export async function removeBurstStack(config: BursterConfig, burst: string): Pr
   await workspace.removeStack(stackName(burst));
 }
 
-/** Whether another process runs an engine on this burst right now; a lock of a dead one is taken off. */
-export function isBusy(config: BursterConfig, burst: string): boolean {
+/** The engine that is at work on this burst right now; a lock of a dead one is taken off. */
+export function engineAtWork(config: Pick<BursterConfig, "directory">, burst: string): LockHolder | undefined {
   const locks = join(burstLayout(config.directory).backend, ".pulumi", "locks", "organization", projectName, stackName(burst));
-  return lockHolder(locks) !== undefined;
+  return lockHolder(locks, { isOwn: true });
 }
 
 export function stackExists(config: Pick<BursterConfig, "directory">, burst: string): boolean {
@@ -133,18 +163,22 @@ async function openWorkspace(config: BursterConfig, program?: PulumiFn): Promise
     envVars: {
       PULUMI_SKIP_UPDATE_CHECK: "1",
       PULUMI_BACKEND_URL: pathToFileURL(layout.backend).href,
-      PULUMI_CONFIG_PASSPHRASE_FILE: layout.passphrase,
+      // Given as such, since one that the caller has in its environment would go before a file.
+      PULUMI_CONFIG_PASSPHRASE: readFileSync(layout.passphrase, "utf8").trim(),
+      // A burst's stack lives for minutes: its copies would outlive it.
+      PULUMI_DISABLE_CHECKPOINT_BACKUPS: "true",
       SPILLWAY_LOGS: config.logs,
     },
   });
 }
 
 async function openStack(config: BursterConfig, burst: string, program: PulumiFn): Promise<Stack> {
-  if (isBusy(config, burst)) {
-    throw new SpillwayError("another engine is at work on it", {
+  const busy = engineAtWork(config, burst);
+  if (busy !== undefined) {
+    throw new SpillwayError(`another engine (process ${busy.pid}) is at work on it`, {
       code: "burst-busy",
       where: `burst/${burst}`,
-      hint: "It is tried again in a moment.",
+      hint: "It is tried again in a moment. An engine that hangs can be ended: kill that process.",
     });
   }
   const workspace = await openWorkspace(config, program);

@@ -63,15 +63,17 @@ export async function startBurster(config: BursterConfig): Promise<void> {
   }
 }
 
-/** Ends it in order and waits until it is gone. Throws `burster-stop-failed` when it does not end. */
+/** Ends it in order, also one whose supervisor is dead, and waits until it is gone. Throws `burster-stop-failed` when it does not end. */
 export async function stopBurster(directory: string): Promise<void> {
-  const pid = supervisorOf(directory);
-  if (pid === undefined) return;
-  await withCrashPoint("burster.stop", () => signalled(pid, "SIGTERM"));
+  const ours = () => [supervisorOf(directory), bursterOf(directory)].filter((pid) => pid !== undefined);
+  if (ours().length === 0) return;
+  await withCrashPoint("burster.stop", () => {
+    for (const pid of ours()) signalled(pid, "SIGTERM");
+  });
   const deadline = Date.now() + stopTimeoutMs;
-  while (supervisorOf(directory) !== undefined) {
+  while (ours().length > 0) {
     if (Date.now() > deadline) {
-      throw new SpillwayError(`the burster (process ${pid}) does not end`, {
+      throw new SpillwayError(`the burster (process ${ours().join(", ")}) does not end`, {
         code: "burster-stop-failed",
         where: directory,
         hint: "Run it again; or end that process by hand.",
@@ -83,7 +85,15 @@ export async function stopBurster(directory: string): Promise<void> {
 
 function supervisorOf(directory: string): number | undefined {
   const { unit } = burstLayout(directory);
-  const file = join(unit, "supervisor.pid");
+  return processIn(join(unit, "supervisor.pid"), unit);
+}
+
+function bursterOf(directory: string): number | undefined {
+  return processIn(join(burstLayout(directory).unit, "role.pid"), directory);
+}
+
+/** The process whose id the file holds, if it lives and has this word in its command line. */
+function processIn(file: string, word: string): number | undefined {
   if (!existsSync(file)) return undefined;
   const pid = Number(readFileSync(file, "utf8").trim());
   if (!Number.isInteger(pid) || pid <= 0 || !signalled(pid, 0)) return undefined;
@@ -91,7 +101,7 @@ function supervisorOf(directory: string): number | undefined {
   const line = `/proc/${pid}/cmdline`;
   if (!existsSync("/proc/self")) return pid;
   try {
-    return readFileSync(line, "latin1").split("\0").includes(unit) ? pid : undefined;
+    return readFileSync(line, "latin1").split("\0").includes(word) ? pid : undefined;
   } catch {
     return undefined;
   }

@@ -2,10 +2,10 @@
 import type { Client } from "../../agent/contract/client.ts";
 import { SpillwayError } from "../../agent/contract/errors.ts";
 import type { BurstRow } from "../../agent/contract/ledger.ts";
-import { readBursterConfig } from "../burst/config.ts";
+import { type BursterConfig, readBursterConfig } from "../burst/config.ts";
 import { listBurstMachines } from "../burst/machines.ts";
 import { lookAround, mend } from "../burst/sweep.ts";
-import { startBurster } from "../burst/unit.ts";
+import { startBurster, stopBurster } from "../burst/unit.ts";
 import { waitFor } from "./master-access.ts";
 import type { ResourceContext } from "./rpc.ts";
 
@@ -26,9 +26,19 @@ export async function waitForBursts(
   { environment, burstDirectory, drainMs = 0 }: Guarded & { readonly drainMs?: number },
   context: ResourceContext,
 ): Promise<void> {
-  const rows = (await client.bursts()).rows;
-  if (rows.length === 0) return;
   const config = burstDirectory === undefined ? undefined : readBursterConfig(burstDirectory);
+  const rows = (await client.bursts()).rows;
+  if (rows.length > 0) await waitForRows(client, rows, { environment, drainMs, config }, context);
+  // What a ledger that was lost knew of.
+  if (config !== undefined) await endUnaccountedBursts(config, context);
+}
+
+async function waitForRows(
+  client: Client,
+  rows: readonly BurstRow[],
+  { environment, drainMs, config }: { readonly environment: string; readonly drainMs: number; readonly config: BursterConfig | undefined },
+  context: ResourceContext,
+): Promise<void> {
   if (config !== undefined) await startBurster(config);
   const hint = `See: ./spillway fsck --fix ${environment}, then destroy again.`;
   await waitFor({
@@ -50,27 +60,33 @@ function leakSentence(rows: readonly BurstRow[]): string {
   return rows.map(({ id, hourly, why }) => `${id} could not be ended and costs $${hourly}/hour (${why})`).join("; ");
 }
 
-/** Without a master nobody ends what was bought. Throws `bursts-left` when a provider still lists something. */
-export async function refuseUnaccountedBursts({ environment, burstDirectory }: Guarded): Promise<void> {
+/** Nobody is left to end what was bought. Throws `bursts-left` when a provider still lists something, or can't tell. */
+export async function refuseUnaccountedBursts({ environment, burstDirectory }: Guarded, why: string): Promise<void> {
   const config = burstDirectory === undefined ? undefined : readBursterConfig(burstDirectory);
   if (config === undefined) return;
   const { machines } = await listBurstMachines(config);
   if (machines.length === 0) return;
   const names = machines.map(({ machine }) => machine.name).join(", ");
-  throw new SpillwayError(`the master does not answer, and machines of bursts are still there: ${names}`, {
+  throw new SpillwayError(`${why}, and machines of bursts are still there: ${names}`, {
     code: "bursts-left",
     where: `environment ${environment}`,
-    hint: `End them: ./spillway fsck --fix ${environment}, then destroy again.`,
+    hint: `End them: ./spillway fsck --fix ${environment} (with --forget ${environment} where its master does not answer), then run this again.`,
   });
 }
 
-/** When everything goes: all that stacks and providers still know of bursts is ended, also what no ledger knows. */
-export async function endUnaccountedBursts(burstDirectory: string | undefined, context: ResourceContext): Promise<void> {
+/** When everything goes: all that stacks and providers still know of bursts is ended, also what no ledger knows. Throws for the first that can't be. */
+export async function endUnaccountedBursts(config: BursterConfig, context: ResourceContext): Promise<void> {
+  const look = await lookAround(config, { readLedger: async () => undefined, signal: context.signal });
+  for (const finding of look.findings) {
+    context.status(finding.found);
+    context.log(await mend(finding, look, { config, client: undefined, log: context.sentence, signal: context.signal }));
+  }
+}
+
+/** The same when its master is given up: first nobody may buy any more. */
+export async function endForgottenBursts(burstDirectory: string | undefined, context: ResourceContext): Promise<void> {
   const config = burstDirectory === undefined ? undefined : readBursterConfig(burstDirectory);
   if (config === undefined) return;
-  const { findings, listing } = await lookAround(config, { rows: undefined, ledgerIsNew: true, signal: context.signal });
-  for (const finding of findings) {
-    context.status(finding.found);
-    context.log(await mend(finding, listing, { config, client: undefined, row: undefined, log: context.sentence, signal: context.signal }));
-  }
+  await stopBurster(config.directory);
+  await endUnaccountedBursts(config, context);
 }

@@ -37,7 +37,7 @@ export async function withPatientMaster<T>(access: MasterAccess, act: (client: C
     try {
       return await withMaster(access, act);
     } catch (error) {
-      if (!isUnreachable(error) || Date.now() > deadline) throw error;
+      if (!(isUnreachable(error) || isStarting(error)) || Date.now() > deadline) throw error;
       await delay(100);
     }
   }
@@ -48,6 +48,10 @@ const silences = ["master-unreachable", "master-timeout", "stream-interrupted"];
 /** Whether the operator typed the environment's name to give up what its master knows. */
 export function isForgotten(environment: string): boolean {
   return process.env.SPILLWAY_FORGET === environment;
+}
+
+function isStarting(error: unknown): boolean {
+  return error instanceof SpillwayError && error.code === "starting";
 }
 
 /** Whether the error says that no master answered; anything else it says is an answer. */

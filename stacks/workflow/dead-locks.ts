@@ -10,9 +10,9 @@ export interface LockHolder {
 
 /**
  * The living process, or the one of another host, that holds a lock in this directory; undefined when none does. Locks of
- * dead processes are removed, those alone.
+ * dead processes are removed, those alone. `isOwn`: only this computer uses the backend, whatever it was called then.
  */
-export function lockHolder(directory: string): LockHolder | undefined {
+export function lockHolder(directory: string, { isOwn = false }: { readonly isOwn?: boolean } = {}): LockHolder | undefined {
   if (!existsSync(directory)) return undefined;
   for (const name of readdirSync(directory)) {
     // Beside each lock the backend keeps its attributes, which may be all that a killed process has written.
@@ -20,7 +20,7 @@ export function lockHolder(directory: string): LockHolder | undefined {
     const file = join(directory, name);
     const lock = readLock(file);
     if (lock === undefined) continue;
-    if (lock.hostname !== hostname() || holds(lock.pid, file)) return lock;
+    if ((!isOwn && lock.hostname !== hostname()) || holds(lock.pid, file)) return lock;
     rmSync(file, { force: true });
   }
   return undefined;

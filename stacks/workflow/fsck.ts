@@ -1,14 +1,14 @@
 /** Compares what the ledger says, what the stacks hold and what the providers list, and mends it when asked to. */
-import { type Client, createClient } from "../../agent/contract/client.ts";
+import { createClient } from "../../agent/contract/client.ts";
 import { describeError, SpillwayError } from "../../agent/contract/errors.ts";
-import type { BurstRow } from "../../agent/contract/ledger.ts";
 import { providerOf } from "../../providers/registry.ts";
 import type { Finding } from "../burst/compare.ts";
 import { type BursterConfig, readBursterConfig } from "../burst/config.ts";
-import { isNew, rememberLedger } from "../burst/known-ledger.ts";
-import { type Listing, unaskedSentence } from "../burst/machines.ts";
-import { lookAround, type Mending, mend } from "../burst/sweep.ts";
+import { rememberLedger } from "../burst/known-ledger.ts";
+import { unaskedSentence } from "../burst/machines.ts";
+import { type Look, lookAround, type Mending, mend } from "../burst/sweep.ts";
 import { isBursterRunning, startBurster } from "../burst/unit.ts";
+import { isUnreachable, withPatientMaster } from "../plugin/master-access.ts";
 import { readSettings } from "../settings-file.ts";
 import { stateLayout } from "../state-layout.ts";
 import { knownMachines } from "./machines.ts";
@@ -36,14 +36,19 @@ export interface FsckResult {
 
 export interface FsckOptions {
   readonly fix: boolean;
+  /** The environment's name, typed by whoever gives up what a silent master knows: without it nothing is ended on its silence. */
+  readonly forget?: string | undefined;
   readonly onProgress: (text: string) => void;
   readonly signal?: AbortSignal;
 }
 
-/** Throws `no-such-environment` and `settings`; what is wrong is a finding. */
+/**
+ * What is wrong is a finding. Throws `no-such-environment`, `settings`, and what a master answers that does not tell its
+ * ledger: such an answer is never taken for an empty ledger.
+ */
 export async function fsck(
   environment: string,
-  { fix, onProgress, signal = new AbortController().signal }: FsckOptions,
+  { fix, forget, onProgress, signal = new AbortController().signal }: FsckOptions,
 ): Promise<FsckResult> {
   readSettings(environment);
   const layout = stateLayout(environment);
@@ -52,29 +57,34 @@ export async function fsck(
   if (config === undefined) return { ledgerProblem: undefined, looked: { machines: 0, bursts: 0 }, findings };
   const client = createClient({ url: config.endpoint, ca: config.caCert, token: config.adminToken, environment });
   try {
-    onProgress("asking the master for its ledger");
-    const ledger = await readLedger(client);
-    const rows = "problem" in ledger ? undefined : ledger.rows;
-    const ledgerIsNew = "problem" in ledger ? false : isNew(config, ledger.id);
-    onProgress("asking the providers what there is");
-    const { findings: found, listing } = await lookAround(config, { rows, ledgerIsNew, signal });
-    for (const one of listing.unasked)
-      findings.push({ kind: "unasked", found: unaskedSentence(one), next: "Switch it on or mend its network, and ask again." });
-    for (const finding of found) {
-      if (!fix) {
-        findings.push({ ...told(finding), next: nextOf(finding, environment) });
-        continue;
+    let ledgerProblem: string | undefined;
+    const readLedger = async () => {
+      onProgress("asking the master for its ledger");
+      try {
+        const { ledger, rows } = await withPatientMaster(config, (patient) => patient.bursts());
+        return { id: ledger.id, rows };
+      } catch (error) {
+        if (!isUnreachable(error)) throw error;
+        ledgerProblem = describeError(error);
+        return undefined;
       }
-      onProgress(finding.found);
-      const row = rows?.find(({ id }) => id === finding.burst);
-      const at = { config, client: rows === undefined ? undefined : client, row, log: onProgress, signal };
-      findings.push(await mendedOrNot(finding, listing, at));
+    };
+    onProgress("asking the providers what there is");
+    const look = await lookAround(config, { readLedger, signal });
+    for (const one of look.listing.unasked)
+      findings.push({ kind: "unasked", found: unaskedSentence(one), next: "Switch it on or mend its network, and ask again." });
+    const mayMend = fix && (look.ledger !== undefined || forget === environment);
+    const mending = { config, client: look.ledger === undefined ? undefined : client, log: onProgress, signal };
+    for (const finding of look.findings) {
+      if (mayMend) onProgress(finding.found);
+      findings.push(mayMend ? await mendedOrNot(finding, look, mending) : { ...told(finding), next: nextOf(finding, look, environment) });
     }
     if (!isBursterRunning(config.directory)) findings.push(await stoppedBurster(config, fix));
-    if (fix && "id" in ledger && findings.every(({ failed }) => failed === undefined)) rememberLedger(config, ledger.id);
+    if (mayMend && look.ledger !== undefined && findings.every(({ failed }) => failed === undefined))
+      rememberLedger(config, look.ledger.id);
     return {
-      ledgerProblem: "problem" in ledger ? ledger.problem : undefined,
-      looked: { machines: listing.machines.length, bursts: rows?.length ?? 0 },
+      ledgerProblem,
+      looked: { machines: look.listing.machines.length, bursts: look.ledger?.rows.length ?? 0 },
       findings,
     };
   } finally {
@@ -82,18 +92,9 @@ export async function fsck(
   }
 }
 
-async function readLedger(client: Client): Promise<{ id: string; rows: readonly BurstRow[] } | { problem: string }> {
+async function mendedOrNot(finding: Finding, look: Look, mending: Mending): Promise<FsckFinding> {
   try {
-    const { ledger, rows } = await client.bursts();
-    return { id: ledger.id, rows };
-  } catch (error) {
-    return { problem: describeError(error) };
-  }
-}
-
-async function mendedOrNot(finding: Finding, listing: Listing, mending: Mending): Promise<FsckFinding> {
-  try {
-    return { ...told(finding), mended: await mend(finding, listing, mending) };
+    return { ...told(finding), mended: await mend(finding, look, mending) };
   } catch (error) {
     return { ...told(finding), failed: describeError(error), next: "Run it again." };
   }
@@ -118,7 +119,11 @@ function told({ kind, burst, found }: Finding): FsckFinding {
   return { kind, burst, found };
 }
 
-function nextOf({ kind }: Finding, environment: string): string {
+function nextOf({ kind, onlyTold }: Finding, { ledger }: Look, environment: string): string {
+  if (ledger === undefined) {
+    return `Mend the master: ./spillway up ${environment}. If it is gone for good: ./spillway fsck --fix ${environment} --forget ${environment} ends it.`;
+  }
+  if (kind === "second-machine" && onlyTold) return "Is it one host under two addresses? Then write it once in the settings.";
   if (kind === "lost-machine" || kind === "second-machine") return "The burster ends it by itself in a moment.";
   return `./spillway fsck --fix ${environment} ends it.`;
 }

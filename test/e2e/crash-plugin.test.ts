@@ -2,26 +2,28 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { type CrashPoint, crashPoints } from "../../agent/contract/crash-point.ts";
+import type { CrashPoint } from "../../agent/contract/crash-point.ts";
+import { pluginPoints } from "../support/crash-suites.ts";
 import { processesOf } from "../support/leftovers.ts";
 import { type PluginDriver, startPlugin } from "../support/plugin-driver.ts";
 import { makePluginEnvironment, type PluginEnvironment, type ResourceType, withPlugin } from "../support/plugin-environment.ts";
 
-/** The resource whose making or deletion passes a point; points of the master and the agent are hit elsewhere. */
-const resourceOf = (point: CrashPoint): ResourceType | undefined => {
+/** The resource whose making or deletion passes a point. */
+const resourceOf = (point: CrashPoint): ResourceType => {
   const [station] = point.split(".");
   if (station === "machine") return "LocalMachine";
   // The bundle is brought by whatever comes to the machine first.
   if (station === "context" || point === "remote.upload") return "Master";
   if (station === "remote" || station === "node") return "Node";
-  if (station === "guard") return "PoolGuard";
-  return undefined;
+  if (station === "burster" || point === "burst.policy") return "Burster";
+  return "PoolGuard";
 };
 /** What must be there before the resource can be made. */
 const before: Record<string, readonly ResourceType[]> = {
   LocalMachine: ["Authority"],
   Master: ["Authority", "LocalMachine"],
   Node: ["Authority", "LocalMachine", "Master"],
+  Burster: ["Authority", "LocalMachine", "Master"],
   PoolGuard: ["Authority", "LocalMachine", "Master"],
 };
 
@@ -45,13 +47,13 @@ afterAll(async () => {
   shared.remove();
 });
 
-const cases = crashPoints.flatMap((point) => {
+const cases = pluginPoints.flatMap((point) => {
   const resource = resourceOf(point);
-  return resource === undefined ? [] : (["before", "after"] as const).map((moment) => ({ point, moment, resource }));
+  return (["before", "after"] as const).map((moment) => ({ point, moment, resource }));
 });
 
 it.each(cases)("$point:$moment: a killed plugin is followed by one that ends clean", async ({ point, moment, resource }) => {
-  const addsOnly = resource === "Node" || resource === "PoolGuard";
+  const addsOnly = resource === "Node" || resource === "PoolGuard" || resource === "Burster";
   if (!addsOnly) own = makePluginEnvironment();
   const here = own ?? shared;
   for (const type of before[resource] ?? []) await here.make(healthy, type);

@@ -3,15 +3,12 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, it } from "vitest";
 import { type Client, createClient } from "../../agent/contract/client.ts";
-import { type CrashPoint, crashPoints } from "../../agent/contract/crash-point.ts";
+import { poolPoints } from "../support/crash-suites.ts";
 import { processesOf } from "../support/leftovers.ts";
 import { makePluginEnvironment, type PluginEnvironment, withPlugin } from "../support/plugin-environment.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
-const stations = ["store", "task"];
-const cases = crashPoints
-  .filter((point: CrashPoint) => stations.includes(point.split(".")[0] ?? ""))
-  .flatMap((point) => (["before", "after"] as const).map((moment) => ({ point, moment })));
+const cases = poolPoints.flatMap((point) => (["before", "after"] as const).map((moment) => ({ point, moment })));
 
 let environment: PluginEnvironment | undefined;
 let client: Client | undefined;

@@ -2,8 +2,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, it } from "vitest";
-import { crashPoints } from "../../agent/contract/crash-point.ts";
 import type { Checkout } from "../support/checkout.ts";
+import { plainPoints } from "../support/crash-suites.ts";
 import { expectNothingLeft, makeSmallCheckout, runJobs, untilDone } from "../support/engine-scenario.ts";
 
 const full = process.env.SPILLWAY_CRASH_FULL === "1";
@@ -16,7 +16,7 @@ const onePerStation = [
   "store.commit.report",
   "task.start",
 ] as const;
-const points = full ? crashPoints : onePerStation;
+const points = full ? plainPoints : onePerStation;
 const moments = full ? (["before", "after"] as const) : (["after"] as const);
 
 let checkout: Checkout;

@@ -10,7 +10,7 @@ import { type FoundProcess, processesOf } from "./leftovers.ts";
 import { waitUntil } from "./wait-until.ts";
 
 /** Of the burst pool: how long a launch may take, and how long a machine may be unknown. */
-export const launchTimeoutMs = 20_000;
+const launchTimeoutMs = 30_000;
 export const unknownAfterMs = 5000;
 /** The bound within which all is accounted for again, whatever died. */
 export const accountedWithinMs = 3 * (launchTimeoutMs + unknownAfterMs);
@@ -46,9 +46,9 @@ function writeBurstSettings(checkout: Checkout, scenario: BurstScenario = {}): v
 }
 
 /** Brings `local` up by these settings and returns a client of its master. Throws what `up` said. */
-export async function upWithBursts(checkout: Checkout, scenario: BurstScenario = {}): Promise<Client> {
+export async function upWithBursts(checkout: Checkout, scenario: BurstScenario = {}, env: Record<string, string> = {}): Promise<Client> {
   writeBurstSettings(checkout, scenario);
-  const up = await checkout.spillway(["up", "local"]);
+  const up = await checkout.spillway(["up", "local"], { env });
   if (up.code !== 0) throw new Error(up.stderr);
   return clientOf(checkout);
 }

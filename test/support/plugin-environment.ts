@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { processesOf } from "./leftovers.ts";
 import { type PluginDriver, type Recorded, startPlugin } from "./plugin-driver.ts";
 
-const order = ["Authority", "LocalMachine", "Master", "Node", "PoolGuard"] as const;
+const order = ["Authority", "LocalMachine", "Master", "Node", "Burster", "PoolGuard"] as const;
 export type ResourceType = (typeof order)[number];
 
 export interface PluginEnvironment {
@@ -21,6 +21,32 @@ export interface PluginEnvironment {
   inputsOf(type: ResourceType): Record<string, unknown>;
   remove(): void;
 }
+
+/** As the settings would give it, for a pool from which nothing is ever bought. */
+const bursting = {
+  policy: {
+    rules: [{ pendingForMs: 600_000, priorityAtLeast: 0, use: "cheapest", maxParallel: 1, perBurst: 1 }],
+    maxNodes: 1,
+    budget: { perHour: 1, zone: "UTC" },
+    retire: { idleForMs: 1000, minimumLifeMs: 1000, drainDeadlineMs: 1000 },
+    retryAfterMs: 1000,
+    expireAfterMs: 600_000,
+  },
+  pools: {
+    overflow: {
+      provider: "local",
+      cpu: 1000,
+      memory: 1024,
+      disk: 0,
+      labels: {},
+      node: "link",
+      price: { hourly: 0.1 },
+      maxNodes: 1,
+      launchTimeoutMs: 30_000,
+    },
+  },
+  sweep: { everyMs: 60_000, unknownAfterMs: 90_000 },
+} as const;
 
 export function makePluginEnvironment(): PluginEnvironment {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), "spillway-plugin-")));
@@ -47,6 +73,8 @@ export function makePluginEnvironment(): PluginEnvironment {
     const { endpoint, instance } = state("Master");
     const access = { environment: "test", endpoint, masterInstance: instance, caCert, adminToken };
     if (type === "Node") return { ...access, machine };
+    if (type === "Burster")
+      return { ...access, environmentId, ...bursting, machines, directory: join(directory, "bursts"), logs: join(directory, "logs") };
     const reserve = { cpu: 0, memory: 0, disk: 0, gpus: [] };
     return { ...access, machines: [machine], reserve, logDirectory: join(directory, "logs") };
   };

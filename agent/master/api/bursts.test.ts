@@ -84,7 +84,7 @@ test("a job that overflows the pool is bought a machine, runs on it, and the mac
     expect(told.subject).toBe(`burst/${id}`);
     expect(told.summary).toMatch(
       new RegExp(
-        `^${id} is live for .*; 1 machine of overflow/small at \\$0\\.1/h, bought for 1 task of big \\(rule 1, priority 50\\); launched in .*: boot 2\\.5 s \\(planned 3 s\\); it has cost \\$`,
+        `^${id} is live for .*; 1 machine of overflow/small at \\$0\\.10/h, bought for 1 task of big \\(rule 1, priority 50\\); launched in .*: boot 2\\.5 s \\(planned 3 s\\); it has cost \\$`,
       ),
     );
     expect(told.events.map(({ kind }) => kind)).toEqual(["burst-intent", "burst-launching", "burst-joined", "burst-used", "burst-live"]);
@@ -98,6 +98,13 @@ test("a job that overflows the pool is bought a machine, runs on it, and the mac
     return (await view(true)).rows.some((one) => one.state === wanted);
   };
   await goOn("it retires", () => state("retiring"));
+  const drained = `burst ${id} is retiring: it is drained`;
+  const nodeTold = explanation.parse(await get(`/v1/explain?subject=node/${id}-1`)).summary;
+  expect(nodeTold).toContain(`; it is drained and gets no new task: ${drained}`);
+  const lines = await master.stream("/v1/ledger");
+  await lines.ended;
+  const nodeLine = lines.lines.map((one) => ledgerLine.parse(one)).find((one) => one.kind === "node" && one.node.name === `${id}-1`);
+  expect(nodeLine).toMatchObject({ node: { scheduling: "drained", schedulingReason: expect.stringContaining(drained) } });
   expect((await master.call("DELETE", `/v1/nodes/${id}-1`)).body).toEqual({ removed: true });
   expect((await report(id, { type: "gone" })).body.state).toBe("gone");
   expect((await view()).rows).toEqual([]);
@@ -119,7 +126,7 @@ test("what would be decided is told without being done, with each offer and why 
     {
       job: "big",
       outcome: "refused",
-      candidates: [{ offer: offer.id, rejected: "budget.perHour: $0.1/h would be above the cap of $0.05/h" }],
+      candidates: [{ offer: offer.id, rejected: "budget.perHour: $0.10/h would be above the cap of $0.05/h" }],
     },
   ]);
   expect((await view(true)).rows).toEqual([]);

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { explanation, health, type LedgerLine, ledgerLine, poolView as poolViewSchema } from "../../contract/api.ts";
 import { productVersion } from "../../contract/version.ts";
 import { assertWritable, type Leader } from "../leader.ts";
+import { burstOf } from "../lifecycle/cordon-state.ts";
 import { jobDetail, nodeView, poolView } from "../pool/views.ts";
 import { explain } from "../scheduler/explain.ts";
 import type { Api, ApiContext } from "./context.ts";
@@ -65,7 +66,7 @@ async function* ledger(leader: Leader): AsyncGenerator<LedgerLine> {
   await leader.writer.settled();
   const { environment } = leader.config;
   yield { kind: "environment", name: environment.name, id: environment.id, at: leader.clock.now() };
-  for (const node of leader.pool.nodes.values()) yield { kind: "node", node: nodeView(node) };
+  for (const node of leader.pool.nodes.values()) yield { kind: "node", node: nodeView(node, burstOf(leader.pool, node)) };
   for (const job of leader.pool.jobs.values()) yield { kind: "job", job: jobDetail(job) };
   for (const row of leader.pool.bursts.values()) yield { kind: "burst", row };
 }

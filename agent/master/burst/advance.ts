@@ -41,8 +41,9 @@ function apply(row: BurstRow, event: BurstEvent, at: number): BurstRow {
     }
     case "gone":
       return { ...row, why: row.state === "leaked" ? "it is gone after all" : row.why };
-    case "withdraw":
     case "retire":
+      return { ...row, why: event.reason, ...(event.cause === undefined ? {} : { retired: event.cause }) };
+    case "withdraw":
     case "leak":
       break;
   }
@@ -84,6 +85,7 @@ const hints: Record<BurstState, string> = {
   leaked: "It could not be destroyed and still costs: spillway fsck --fix",
 };
 
-function refused(row: BurstRow, message: string): SpillwayError {
+/** Says what the row is instead, and what to do. */
+export function refused(row: BurstRow, message: string): SpillwayError {
   return new SpillwayError(message, { code: "ledger-refused", where: `burst/${row.id}`, hint: hints[row.state] });
 }

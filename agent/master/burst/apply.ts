@@ -13,8 +13,9 @@ import { move, record } from "./ledger.ts";
 import { tellBudget, tellDecision, tellRefusals } from "./notices.ts";
 import { planDefaults } from "./options.ts";
 import type { PlanInput } from "./plan.ts";
+import { isForsaken } from "./retire.ts";
 import { launchRefusal } from "./revalidate.ts";
-import { rowsThatMatter } from "./snapshot.ts";
+import { factsOf, policyOf, rowsThatMatter } from "./snapshot.ts";
 
 /** `input` is what the plan was made for. Memory changes before the first await; resolves when all of it is durable and told. */
 export async function applyPlan(leader: Leader, made: BurstPlan, input: PlanInput): Promise<void> {
@@ -34,11 +35,24 @@ export async function applyPlan(leader: Leader, made: BurstPlan, input: PlanInpu
 }
 
 /** Any move of the row since then makes it another situation; a task that came meanwhile is no idleness. */
-function stillHolds({ pool }: Leader, { burst, action, cause }: RetireDecision, planned: BurstRow | undefined): boolean {
+function stillHolds(leader: Leader, { burst, action, cause }: RetireDecision, planned: BurstRow | undefined): boolean {
+  const { pool } = leader;
   const row = pool.bursts.get(burst);
   if (row === undefined || row !== planned) return false;
+  if (action === "delete" && row.state === "live") return isOutOfReach(leader, row);
   const isIdle = row.nodes.every((id) => (pool.nodes.get(id)?.tasks.size ?? 0) === 0);
   return action !== "drain" || cause !== "idle" || isIdle;
+}
+
+/** A node that was silent for too long may be back, or declared again. */
+function isOutOfReach(leader: Leader, row: BurstRow): boolean {
+  const context = { policy: policyOf(leader), options: planDefaults, now: leader.clock.now() };
+  const facts = row.nodes.flatMap((id) => {
+    const node = leader.pool.nodes.get(id);
+    return node === undefined ? [] : factsOf(leader, node);
+  });
+  const present = facts.filter(({ contact }) => contact !== "never");
+  return present.length === 0 || present.some((one) => isForsaken(one, context));
 }
 
 async function retire(leader: Leader, decision: RetireDecision): Promise<void> {

@@ -2,10 +2,10 @@
  * Whether the budget allows a burst, and what must go before a cap is passed. Committed money is what was spent in a
  * window and what it takes to end all that runs or is on its way; leaks are counted apart.
  */
-import type { BudgetView, BudgetWindow, BurstRow } from "../../contract/ledger.ts";
-import { formatDuration } from "../../contract/quantities.ts";
+import { type BudgetView, type BudgetWindow, type BurstRow, costOf } from "../../contract/ledger.ts";
+import { formatDuration, formatUsd } from "../../contract/quantities.ts";
 import { startOfDay, startOfMonth } from "./calendar.ts";
-import { cost, heldFor, leakedOn, type MoneyContext, spentOn } from "./held.ts";
+import { cost, heldFor, type MoneyContext } from "./held.ts";
 import { byId, compareText } from "./order.ts";
 
 const warnFrom = 0.8;
@@ -18,7 +18,8 @@ export function budgetOf(rows: readonly BurstRow[], context: MoneyContext): Budg
   const sorted = byId(rows);
   const held = sum(sorted, (row) => heldFor(row, context));
   const total = (window: BudgetWindow["window"], since: number, cap: number | undefined): BudgetWindow => {
-    const spent = window === "hour" ? sum(sorted, runningRate) : (settled?.[window] ?? 0) + sum(sorted, (row) => spentOn(row, since, now));
+    const spent =
+      window === "hour" ? sum(sorted, runningRate) : (settled?.[window] ?? 0) + sum(sorted, (row) => costOf(row, now, since).spent);
     const committed = window === "hour" ? sum(sorted, committedRate) : spent + held;
     const warning = cap !== undefined && committed >= warnFrom * cap && committed > 0;
     return { window, since, ...(cap === undefined ? {} : { cap }), spent, committed, warning };
@@ -30,7 +31,7 @@ export function budgetOf(rows: readonly BurstRow[], context: MoneyContext): Budg
     leaked: {
       bursts: leaked.map(({ id }) => id),
       hourly: sum(leaked, ({ hourly }) => hourly),
-      spent: sum(sorted, (row) => leakedOn(row, month, now)),
+      spent: sum(sorted, (row) => costOf(row, now, month).leaked),
     },
   };
 }
@@ -54,11 +55,11 @@ export function budgetRefusal(rows: readonly BurstRow[], row: BurstRow, context:
     if (cap === undefined) continue;
     if (isAbove(committed, cap)) {
       const [per, unit] = window === "hour" ? ["perHour", "/h"] : [window === "day" ? "perDay" : "perMonth", ""];
-      const set = window === "hour" ? "" : ` (${usd(spent)} spent, ${usd(committed - spent)} set aside)`;
-      return `budget.${per}: ${usd(committed)}${unit}${set} would be above the cap of ${usd(cap)}${unit}`;
+      const set = window === "hour" ? "" : ` (${formatUsd(spent)} spent, ${formatUsd(committed - spent)} set aside)`;
+      return `budget.${per}: ${formatUsd(committed)}${unit}${set} would be above the cap of ${formatUsd(cap)}${unit}`;
     }
     if (window !== "hour" && isAbove(committed + growth, cap))
-      return `budget.${window === "day" ? "perDay" : "perMonth"}: the cap of ${usd(cap)} would be reached within ${formatDuration(lifeMs)}`;
+      return `budget.${window === "day" ? "perDay" : "perMonth"}: the cap of ${formatUsd(cap)} would be reached within ${formatDuration(lifeMs)}`;
   }
   return undefined;
 }
@@ -107,19 +108,15 @@ export function squeeze(rows: readonly BurstRow[], priorityOf: (row: BurstRow) =
 }
 
 function squeezeReason({ window, cap = 0, committed }: BudgetWindow, priority: number): string {
-  if (window === "hour") return `budget.perHour: ${usd(committed)}/h are above the cap of ${usd(cap)}/h, and ${lowest(priority)}`;
+  if (window === "hour")
+    return `budget.perHour: ${formatUsd(committed)}/h are above the cap of ${formatUsd(cap)}/h, and ${lowest(priority)}`;
   const key = window === "day" ? "budget.perDay" : "budget.perMonth";
-  return `${key}: ${usd(committed)} of ${usd(cap)} are committed, and ${lowest(priority)}`;
+  return `${key}: ${formatUsd(committed)} of ${formatUsd(cap)} are committed, and ${lowest(priority)}`;
 }
 
 /** Below zero: it has no task. */
 function lowest(priority: number): string {
   return priority < 0 ? "it has no task" : `its priority (${priority}) is the lowest`;
-}
-
-/** USD for a person: $0.096, $11.20. */
-export function usd(amount: number): string {
-  return amount !== 0 && Math.abs(amount) < 1 ? `$${Number(amount.toPrecision(3))}` : `$${amount.toFixed(2)}`;
 }
 
 function isAbove(amount: number, cap: number): boolean {

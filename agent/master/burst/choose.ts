@@ -118,27 +118,34 @@ function worse(one: Weighed, best: Weighed): string {
   return one.hourly > best.hourly ? "a dearer machine at the same price for each task" : "costs the same; the first by name was taken";
 }
 
-/** Offers that have failed lately, and those that were bought for a job in vain, are not bought again for a while. */
+/** Offers that have failed or lost a machine lately, and those that were bought for a job in vain, are not bought again for a while. */
 export function unusableOffers(
   rows: readonly BurstRow[],
   { policy, options, now }: { readonly policy: BurstPolicy; readonly options: PlanOptions; readonly now: number },
 ): ChooseContext["unusable"] {
-  const failed = new Map<string, { at: number; reason: string }>();
+  const rests = new Map<string, { at: number; reason: string }>();
   const inVain = new Map<string, { at: number; burst: string }>();
   for (const row of byId(rows)) {
     const endedAt = row.at.retiring ?? row.at.draining;
     if (endedAt === undefined) continue;
-    if (row.failure !== undefined && endedAt >= (failed.get(row.offer)?.at ?? 0))
-      failed.set(row.offer, { at: endedAt, reason: row.failure });
-    if (row.failure !== undefined || row.usedAt !== undefined || row.at.live === undefined || row.drain?.cause !== "idle") continue;
-    for (const { job } of row.for) inVain.set(`${row.offer} ${job}`, { at: endedAt, burst: row.id });
+    const fault =
+      row.failure !== undefined ? `it failed: ${row.failure}` : row.retired === "lost-machine" ? `${row.id} lost a machine` : undefined;
+    if (fault !== undefined && endedAt >= (rests.get(row.offer)?.at ?? 0)) rests.set(row.offer, { at: endedAt, reason: fault });
+    if (wasInVain(row)) for (const { job } of row.for) inVain.set(`${row.offer} ${job}`, { at: endedAt, burst: row.id });
   }
   return (offer, job) => {
-    const failure = failed.get(offer.id);
-    const againMs = failure === undefined ? 0 : failure.at + policy.retryAfterMs - now;
-    if (failure !== undefined && againMs > 0) return `it failed: ${failure.reason}; tried again in ${formatDuration(againMs)}`;
+    const fault = rests.get(offer.id);
+    const againMs = fault === undefined ? 0 : fault.at + policy.retryAfterMs - now;
+    if (fault !== undefined && againMs > 0) return `${fault.reason}; tried again in ${formatDuration(againMs)}`;
     const vain = inVain.get(`${offer.id} ${job}`);
     if (vain !== undefined && now - vain.at < options.unusedCooldownMs) return `${vain.burst} was bought for this job and never got a task`;
     return undefined;
   };
+}
+
+/** It was live, never got a task, and goes or went by itself: not by the operator's word, for the budget's sake, or with its environment. */
+function wasInVain({ state, at, usedAt, drain, retired }: BurstRow): boolean {
+  if (at.live === undefined || usedAt !== undefined || state === "live") return false;
+  if (retired === "operator" || retired === "closing") return false;
+  return drain === undefined || drain.cause === "idle";
 }

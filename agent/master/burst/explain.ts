@@ -1,12 +1,10 @@
 /** Answers "why?" for a burst, and says of a job that waits what the last plan made of it. */
-import { type BurstRow, type LaunchPhase, launchPhase } from "../../contract/ledger.ts";
+import { type BurstRow, costOf, type LaunchPhase, launchPhase } from "../../contract/ledger.ts";
 import type { DemandExplanation } from "../../contract/plan.ts";
-import { formatDuration } from "../../contract/quantities.ts";
+import { formatDuration, formatUsd } from "../../contract/quantities.ts";
 import type { Leader } from "../leader.ts";
 import type { PoolJob } from "../pool/pool.ts";
 import { count } from "../pool/views.ts";
-import { usd } from "./budget.ts";
-import { leakedOn, spentOn } from "./held.ts";
 import { burstRowOf } from "./ledger.ts";
 
 const maxJobsNamed = 3;
@@ -21,15 +19,14 @@ export function explainBurst(leader: Leader, id: string): string {
   const row = burstRowOf(leader, id);
   const now = leader.clock.now();
   const since = row.at[row.state] ?? now;
-  const spent = spentOn(row, 0, now);
-  const leaked = leakedOn(row, 0, now);
+  const { spent, leaked } = costOf(row, now);
   const parts = [
     `${id} is ${row.state} for ${formatDuration(Math.max(0, now - since))}: ${row.why}`,
-    `${count(row.nodes.length, "machine")} of ${row.offer} at ${usd(row.hourly)}/h, bought for ${forText(row)} (rule ${row.rule}, priority ${row.priority})`,
+    `${count(row.nodes.length, "machine")} of ${row.offer} at ${formatUsd(row.hourly)}/h, bought for ${forText(row)} (rule ${row.rule}, priority ${row.priority})`,
     launchText(row),
     row.at.launching === undefined
       ? "it has cost nothing"
-      : `it has cost ${usd(spent)}${leaked > 0 ? `, and ${usd(leaked)} since it leaked` : ""}`,
+      : `it has cost ${formatUsd(spent)}${leaked > 0 ? `, and ${formatUsd(leaked)} since it leaked` : ""}`,
   ];
   return parts.filter((part) => part !== undefined).join("; ");
 }

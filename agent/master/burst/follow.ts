@@ -12,7 +12,7 @@ export function eventOf({ action, cause, deadline, reason }: RetireDecision, now
     case "uncordon":
       return { type: "uncordon", reason };
     case "delete":
-      return { type: "retire", reason };
+      return { type: "retire", cause: "plan", reason };
     case "give-up":
       break;
   }

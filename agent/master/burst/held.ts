@@ -1,5 +1,5 @@
 /**
- * What a burst has cost, and what must be set aside to end it. Both together never grow but while it is live, as long as
+ * What must be set aside to end a burst. With what it has cost (`costOf`) it never grows but while it is live, as long as
  * a launch is given up at its timeout, a drain ends at its deadline and a destruction in its time, each noticed within
  * the reaction time: so what was within a cap when it was decided stays within it.
  */
@@ -21,18 +21,6 @@ export interface MoneyContext {
 /** USD for so long at USD/hour. */
 export function cost(hourly: number, durationMs: number): number {
   return hourly * (Math.max(0, durationMs) / hourMs);
-}
-
-/** USD that a burst has cost from `since` to `now`. From the moment it is leaked it is counted apart. */
-export function spentOn({ hourly, at }: BurstRow, since: number, now: number): number {
-  if (at.launching === undefined) return 0;
-  return cost(hourly, Math.min(at.leaked ?? at.gone ?? now, now) - Math.max(at.launching, since));
-}
-
-/** USD that a burst has cost since it leaked, from `since` to `now`. */
-export function leakedOn({ hourly, at }: BurstRow, since: number, now: number): number {
-  if (at.leaked === undefined) return 0;
-  return cost(hourly, Math.min(at.gone ?? now, now) - Math.max(at.leaked, since));
 }
 
 /** USD it takes from now on to launch it, if that is under way, to drain it and to destroy it. */

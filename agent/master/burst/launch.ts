@@ -1,11 +1,11 @@
 /** What is bought for the tasks that have no place: machine by machine, each within every limit, each for a task that waits. */
 import type { BurstRow } from "../../contract/ledger.ts";
 import { type DemandExplanation, hourlyOf, type LaunchDecision, type Offer } from "../../contract/plan.ts";
-import type { BurstPolicy } from "../../contract/policy.ts";
 import { budgetRefusal, settle } from "./budget.ts";
 import { type ChooseContext, choose, type DueDemand, unusableOffers } from "./choose.ts";
 import type { MoneyContext } from "./held.ts";
 import { intentRow } from "./intent.ts";
+import { leakLimit, nodesLimit, offerLimit, parallelLimit } from "./limits.ts";
 import type { PlanOptions } from "./options.ts";
 import { byId } from "./order.ts";
 import { ruleFor } from "./rule.ts";
@@ -55,7 +55,9 @@ export function launches(demands: readonly Demand[], rows: readonly BurstRow[], 
       let refusal = refusals.get(offer.id);
       if (refusal === undefined) {
         const next = extended(openDraft(offer, rule), offer, { rule, priority });
-        refusal = offerLimit(offer, [...all.values()]) ?? budgetRefusal([...all.values()], rowOf(next), { ...context, settled });
+        const beside = [...all.values()];
+        refusal =
+          leakLimit(offer.burstPool, beside) ?? offerLimit(offer, beside) ?? budgetRefusal(beside, rowOf(next), { ...context, settled });
         if (refusal !== undefined) refusals.set(offer.id, refusal);
       }
       return refusal;
@@ -87,7 +89,7 @@ export function launches(demands: readonly Demand[], rows: readonly BurstRow[], 
     const limit =
       context.paused ??
       (context.offers.length === 0 ? "no burst pool offers anything" : undefined) ??
-      nodesLimit([...all.values()], policy) ??
+      nodesLimit([...all.values()], policy, 1) ??
       parallelLimit([...all.values()], { position, maxParallel: rule.maxParallel, onTheWay: context.onTheWay }) ??
       (bought >= options.maxLaunches ? `one plan buys ${options.maxLaunches} machines at most; the next goes on` : undefined);
     const choice =
@@ -150,34 +152,6 @@ function decisionOf({ burst, nodes, offer, rule, priority, tasks }: Draft, { pol
 
 function about({ job, indexes }: Demand): Pick<DemandExplanation, "job" | "tasks"> {
   return { job: job.job, tasks: indexes.length };
-}
-
-const existing: readonly BurstRow["state"][] = ["intent", "launching", "live", "draining", "retiring"];
-
-function machinesOf(rows: readonly BurstRow[]): number {
-  return rows.reduce((sum, { state, nodes }) => sum + (existing.includes(state) ? nodes.length : 0), 0);
-}
-
-function nodesLimit(rows: readonly BurstRow[], { maxNodes }: BurstPolicy): string | undefined {
-  const count = machinesOf(rows);
-  return count >= maxNodes ? `maxNodes: ${count} of ${maxNodes} machines are bought or on the way` : undefined;
-}
-
-function parallelLimit(
-  rows: readonly BurstRow[],
-  { position, maxParallel, onTheWay }: { position: number; maxParallel: number; onTheWay: ReadonlySet<string> },
-): string | undefined {
-  const count = rows
-    .filter(({ rule }) => rule === position)
-    .reduce((sum, { state, nodes }) => sum + (state === "intent" ? nodes.length : nodes.filter((id) => onTheWay.has(id)).length), 0);
-  return count >= maxParallel ? `maxParallel of rule ${position}: ${count} of ${maxParallel} machines are on the way` : undefined;
-}
-
-/** What is leaked still exists, so it counts here. */
-function offerLimit({ id, maxNodes }: Offer, rows: readonly BurstRow[]): string | undefined {
-  if (maxNodes === undefined) return undefined;
-  const count = rows.reduce((sum, { offer, state, nodes }) => sum + (offer === id && state !== "gone" ? nodes.length : 0), 0);
-  return count >= maxNodes ? `${count} of ${maxNodes} machines that may exist are there` : undefined;
 }
 
 /** The reasons of rejections, the most frequent first: "too small in cpu (3), …". */

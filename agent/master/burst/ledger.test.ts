@@ -131,6 +131,36 @@ describe("the ledger", () => {
     await expect(bench.report("b-none", { type: "gone" })).rejects.toMatchObject({ code: "not-found" });
   });
 
+  test("a late word that a launch has failed destroys nothing that has joined; what is live again is no fault", async () => {
+    const id = await decided();
+    await bench.bringUp(id);
+    await expect(bench.report(id, { type: "fail", reason: "too late" })).rejects.toMatchObject({
+      code: "ledger-refused",
+      message: "a burst in the state live can't fail to launch",
+    });
+    const row = bench.row(id);
+    expect([row.state, row.failure]).toEqual(["live", undefined]);
+    expect(await bench.report(id, { type: "launched" })).toEqual(row);
+  });
+
+  test("whoever applies plans retires a burst because it lost a machine, whatever it says", async () => {
+    const id = await decided();
+    await bench.bringUp(id);
+    expect(await bench.report(id, { type: "retire", reason: "its machine is off", cause: "operator" })).toMatchObject({
+      state: "retiring",
+      retired: "lost-machine",
+    });
+  });
+
+  test("the master gives up what is live when none of its nodes has joined", async () => {
+    const id = await decided();
+    await bench.report(id, { type: "launch" });
+    await bench.report(id, { type: "launched" });
+    await bench.clock.advance(planDefaults.joinTimeoutMs);
+    await bench.round();
+    expect(bench.row(id)).toMatchObject({ state: "retiring", failure: "none of its nodes has joined within 5 min" });
+  });
+
   test("forgets what ended long ago, and nothing else", async () => {
     const old = await decided();
     await bench.report(old, { type: "launch" });

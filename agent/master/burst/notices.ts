@@ -1,8 +1,8 @@
 /** What is told of a plan: what was decided with all that was looked at, why a job gets no machine, and that money runs out. Each once. */
 import type { BudgetWindow, BurstRow } from "../../contract/ledger.ts";
 import type { BurstPlan, Candidate, DemandExplanation } from "../../contract/plan.ts";
+import { formatUsd } from "../../contract/quantities.ts";
 import { type Leader, tell } from "../leader.ts";
-import { usd } from "./budget.ts";
 import { leaseMs } from "./burster.ts";
 import type { PlanInput } from "./plan.ts";
 import { factsOf } from "./tellings.ts";
@@ -19,7 +19,7 @@ export function tellDecision(leader: Leader, row: BurstRow, { explain }: BurstPl
   tell(leader, {
     kind: "burst-intent",
     subject: `burst/${row.id}`,
-    message: `Burst ${row.id} is to be bought: ${row.reason}, ${usd(row.hourly)}/h`,
+    message: `Burst ${row.id} is to be bought: ${row.reason}, ${formatUsd(row.hourly)}/h`,
     data: { ...factsOf(row), rule: row.rule, priority: row.priority, committed: row.committed, ...candidates },
   });
   for (const { job, tasks } of row.for.slice(0, maxJobsTold)) {
@@ -27,7 +27,7 @@ export function tellDecision(leader: Leader, row: BurstRow, { explain }: BurstPl
     tell(leader, {
       kind: "job-bursts",
       subject: `job/${job}`,
-      message: `Burst ${row.id} is to be bought for ${tasks === 1 ? "1 task" : `${tasks} tasks`} of job ${job}: ${row.offer} at ${usd(row.hourly)}/h`,
+      message: `Burst ${row.id} is to be bought for ${tasks === 1 ? "1 task" : `${tasks} tasks`} of job ${job}: ${row.offer} at ${formatUsd(row.hourly)}/h`,
       data: { burst: row.id, offer: row.offer, hourly: row.hourly, tasks, ...candidates },
     });
   }
@@ -75,7 +75,7 @@ export function tellBudget(leader: Leader, { explain }: BurstPlan): void {
 function budgetText({ window, committed, cap = 0 }: BudgetWindow): string {
   const percent = cap === 0 ? 100 : Math.floor((committed / cap) * 100);
   const per = window === "hour" ? " an hour" : window === "day" ? " of this day" : " of this month";
-  return `${usd(committed)} of ${usd(cap)}${per} (${percent} %)`;
+  return `${formatUsd(committed)} of ${formatUsd(cap)}${per} (${percent} %)`;
 }
 
 function wasWarned({ journal }: Leader, key: string): boolean {

@@ -88,10 +88,10 @@ export async function stopBurst(leader: Leader, id: string, request: z.infer<typ
     case "intent":
       return move(leader, id, { type: "withdraw", reason });
     case "launching":
-      return move(leader, id, { type: "retire", reason });
+      return move(leader, id, { type: "retire", cause: "operator", reason });
     case "live":
     case "draining": {
-      if (request.now) return move(leader, id, { type: "retire", reason });
+      if (request.now) return move(leader, id, { type: "retire", cause: "operator", reason });
       const deadline = leader.clock.now() + policyOf(leader).retire.drainDeadlineMs;
       return move(leader, id, { type: "drain", cause: "operator", deadline, reason });
     }

@@ -13,6 +13,11 @@ export interface PlanOptions {
   readonly maxLaunches: number;
   /** A node of a live burst that has not joined for so long is no longer waited for. */
   readonly joinTimeoutMs: number;
+  /**
+   * A node that was not heard of for so much longer than `expireAfterMs` is not waited for any more. By then its dead-man
+   * timer has stopped its tasks (10 min at most) and ended its machine (2 min at most), or will never do it.
+   */
+  readonly silenceMarginMs: number;
   /** An offer that was bought for a job and never got a task is not bought again for that job for so long. */
   readonly unusedCooldownMs: number;
   /** Explanations of jobs that are told. */
@@ -28,6 +33,7 @@ export const planDefaults: PlanOptions = {
   maxJobsWeighed: 50,
   maxLaunches: 16,
   joinTimeoutMs: 300_000,
+  silenceMarginMs: 900_000,
   unusedCooldownMs: 3_600_000,
   maxExplained: 200,
   maxWithCandidates: 20,

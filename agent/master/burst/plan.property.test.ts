@@ -9,12 +9,13 @@ import { planDefaults } from "./options.ts";
 import { plan } from "./plan.ts";
 import { anOffer, aPolicy, size } from "./testing/builders.ts";
 import { billed, billedRate, pretendWorld, randomOf, type World, type WorldInput, type WorldJob } from "./testing/pretend-world.ts";
+import { propertyRuns } from "./testing/property-runs.ts";
 
 /** Half an hour before midnight, so that most runs see two days. */
 const start = Date.UTC(2026, 2, 31, 23, 30);
 const reactionMs = 60_000;
 const longestStepMs = reactionMs / 4;
-const options = { ...planDefaults, reactionMs, joinTimeoutMs: 60_000 };
+const options = { ...planDefaults, reactionMs, joinTimeoutMs: 60_000, silenceMarginMs: 60_000 };
 
 const shapes = fc.record({ cpu: fc.integer({ min: 1, max: 8 }), memory: fc.integer({ min: 1, max: 8 }) });
 const offers = fc
@@ -54,7 +55,7 @@ const policy = fc
     perBurst: fc.constantFrom(1, 3),
   })
   .map(({ maxNodes, drainDeadlineMs, ...rule }) =>
-    aPolicy({ rules: [rule], maxNodes, retire: { idleForMs: 30_000, minimumLifeMs: 60_000, drainDeadlineMs } }),
+    aPolicy({ rules: [rule], maxNodes, retire: { idleForMs: 30_000, minimumLifeMs: 60_000, drainDeadlineMs }, expireAfterMs: 120_000 }),
   );
 const caps = fc.record({
   perHour: fc.option(fc.integer({ min: 1, max: 60 }), { nil: undefined }),
@@ -78,7 +79,8 @@ describe("for any pool, jobs, offers and policy", () => {
     timeout: 60_000,
   }, () => {
     fc.assert(
-      fc.property(scenario, caps, fc.constantFrom(0, 0.05, 0.3), ({ seed, policy: base, ...rest }, budget, crashes) => {
+      fc.property(scenario, caps, fc.constantFrom(0, 0.05, 0.3), fc.constantFrom(0, 0.05), (given, budget, crashes, silence) => {
+        const { seed, policy: base, ...rest } = given;
         const limited = { ...base, budget };
         const check = ({ rows, machines, now }: World) => {
           const context = { policy: limited, options, now };
@@ -95,9 +97,31 @@ describe("for any pool, jobs, offers and policy", () => {
             if (to === undefined) expect(holders[0]?.state).not.toBe("gone");
           }
         };
-        run({ ...rest, policy: limited, options, random: randomOf(seed), crashes, slowest: 1.1, check }, 120);
+        run({ ...rest, policy: limited, options, random: randomOf(seed), crashes, silence, slowest: 1.1, check }, 120);
       }),
-      { numRuns: 25 },
+      propertyRuns(8),
+    );
+  });
+
+  test("a node that is silent for ever is ended, and silence ends none before its time", () => {
+    fc.assert(
+      fc.property(scenario, fc.constantFrom(0, 0.05, 0.3), ({ seed, ...rest }, crashes) => {
+        const limitMs = rest.policy.expireAfterMs + options.silenceMarginMs;
+        const silentMs = ({ silentSince, now }: World, nodes: readonly string[]) =>
+          Math.max(0, ...nodes.map((id) => now - (silentSince.get(id) ?? now)));
+        const check = (world: World) => {
+          for (const { state, nodes } of world.rows.values())
+            if (state === "live") expect(silentMs(world, nodes)).toBeLessThanOrEqual(limitMs + reactionMs);
+        };
+        const onPlan = ({ retire }: BurstPlan, world: World) => {
+          for (const { burst, action } of retire) {
+            const row = world.rows.get(burst);
+            if (row?.state === "live" && action === "delete") expect(silentMs(world, row.nodes)).toBeGreaterThanOrEqual(limitMs);
+          }
+        };
+        run({ ...rest, options, random: randomOf(seed), crashes, silence: 0.05, check, onPlan }, 120);
+      }),
+      propertyRuns(8),
     );
   });
 
@@ -130,7 +154,7 @@ describe("for any pool, jobs, offers and policy", () => {
         };
         run({ ...rest, options, random: randomOf(seed), crashes: 0, check: () => {}, onPlan }, 80);
       }),
-      { numRuns: 25 },
+      propertyRuns(8),
     );
   });
 
@@ -156,7 +180,7 @@ describe("for any pool, jobs, offers and policy", () => {
       fc.property(scenario, (given) => {
         expect(constantDemand(given, ({ resources }) => resources).late).toEqual([]);
       }),
-      { numRuns: 20 },
+      propertyRuns(6),
     );
   });
 
@@ -167,7 +191,7 @@ describe("for any pool, jobs, offers and policy", () => {
         expect(late).toEqual([]);
         for (const row of world.rows.values()) expect([row.id, row.state, row.usedAt !== undefined]).toEqual([row.id, "live", true]);
       }),
-      { numRuns: 20 },
+      propertyRuns(6),
     );
   });
 
@@ -189,7 +213,7 @@ describe("for any pool, jobs, offers and policy", () => {
         };
         run({ ...rest, policy: limited, options, random, crashes: 0.05, slowest: 1.1, check: () => {}, onPlan }, 60);
       }),
-      { numRuns: 20 },
+      propertyRuns(6),
     );
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { DrainCause, RetireCause } from "../../contract/ledger.ts";
 import { burstPlan } from "../../contract/plan.ts";
 import type { BurstPolicy } from "../../contract/policy.ts";
 import { planDefaults } from "./options.ts";
@@ -156,6 +157,49 @@ describe("what is bought", () => {
     expect(bought(planned({ pending: [aPending("b")], ledger: [unused] }))).toEqual(["1 small"]);
   });
 
+  test("an offer that was live and never used is not bought again for the job at once, however it ended, unless somebody wanted its end", () => {
+    const rejected = (...events: Parameters<typeof aRow>[1]) => {
+      const ledger = [aRow("b-1", [...live, ...events], { for: [{ job: "a", tasks: 1 }], at: noon - 6 * minute })];
+      return planned({ pending: [aPending("a")], ledger }).explain.demands[0]?.candidates[0]?.rejected;
+    };
+    const retire = (cause: RetireCause) => ({ type: "retire", reason: "", cause }) as const;
+    const drain = (cause: DrainCause) => ({ type: "drain", cause, deadline: noon, reason: "" }) as const;
+    const unused = "b-1 was bought for this job and never got a task";
+    expect(rejected(retire("plan"))).toBe(unused);
+    expect(rejected(retire("lost-machine"), { type: "gone" })).toBe(unused);
+    expect(rejected({ type: "fail", reason: "no node has joined" }, { type: "gone" })).toBe(unused);
+    expect(rejected(drain("idle"), retire("plan"))).toBe(unused);
+    expect(rejected({ type: "use" }, retire("lost-machine"))).toBeUndefined();
+    expect(rejected(retire("operator"))).toBeUndefined();
+    expect(rejected(retire("closing"))).toBeUndefined();
+    expect(rejected(drain("budget"), retire("plan"))).toBeUndefined();
+    expect(rejected(drain("operator"), retire("plan"))).toBeUndefined();
+  });
+
+  test("an offer whose machine was lost rests as one does that has failed, used or not", () => {
+    const lost = { type: "retire", reason: "off", cause: "lost-machine" } as const;
+    const ledger = [aRow("b-1", [...live, { type: "use" }, [lost, noon - minute], { type: "gone" }], { at: noon - 2 * minute })];
+    expect(planned({ pending: [aPending("a")], ledger }).explain.demands[0]?.candidates[0]?.rejected).toBe(
+      "b-1 lost a machine; tried again in 4 min",
+    );
+    expect(bought(planned({ pending: [aPending("a")], ledger, now: noon + 4 * minute }))).toEqual(["1 small"]);
+  });
+
+  test("nothing from a burst pool of which something is leaked, and what is leaked counts in maxNodes", () => {
+    const ledger = [aRow("b-1", [...live, { type: "retire", reason: "" }, { type: "leak", reason: "no permission" }])];
+    const offers = [anOffer("small", 1), anOffer("other", 2, { burstPool: "rack" })];
+    const result = planned({ pending: [aPending("a")], offers, ledger });
+    expect(bought(result)).toEqual(["1 other"]);
+    expect(result.explain.demands[0]?.candidates.find(({ offer }) => offer === "small")?.rejected).toBe(
+      "b-1 of burst pool cloud could not be destroyed, and nothing is bought there until that is done: spillway fsck --fix",
+    );
+    const full = planned({ pending: [aPending("a")], offers, ledger, policy: aPolicy({ maxNodes: 1 }) });
+    expect([bought(full), full.explain.demands[0]?.reason]).toEqual([
+      [],
+      "maxNodes: 1 of 1 machines are bought or on the way, 1 of them leaked (spillway fsck --fix)",
+    ]);
+  });
+
   test("several machines in one burst, where that is wanted", () => {
     const pending = [aPending("a", { resources: size(4000), indexes: [0, 1, 2, 3, 4] })];
     const result = planned({ pending, policy: aPolicy({ rules: rule({ perBurst: 4 }) }) });
@@ -189,14 +233,24 @@ describe("what goes", () => {
     expect(why([aBurstNode("b-1-1", { idleSince: undefined, topPriority: 50 }, { tasks: 2 })])).toBe("b-1-1 has 2 tasks");
     expect(why([aBurstNode("b-1-1", { idleSince: noon - 1000 })])).toBe("it is idle for 1 s; it goes after 1 min");
     expect(why([aBurstNode("b-1-1", idle)], { pending: [aPending("a")] })).toBe("a waiting task is about to be placed on it");
-    expect(why([aBurstNode("b-1-1", { ...idle, contact: "silent" }, { unavailable: "lost" })])).toBe(
-      "b-1-1 is silent, which is no reason to end it",
+    expect(why([aBurstNode("b-1-1", { ...idle, contact: "silent", silentSince: noon - minute }, { unavailable: "lost" })])).toBe(
+      "b-1-1 is silent for 1 min, which is no reason to end it before 45 min",
     );
     const young = {
       ledger: [joined("b-1", { at: noon - 70_000 })],
       policy: aPolicy({ retire: { ...aPolicy().retire, minimumLifeMs: 120_000 } }),
     };
     expect(why([aBurstNode("b-1-1", idle)], young)).toBe("it is idle, but lives for 1.2 min only; the least is 2 min");
+  });
+
+  test("one of whose nodes nothing can be heard any more, though tasks wait for it", () => {
+    const ledger = [aRow("b-1", live, { at: old, nodes: ["b-1-1", "b-1-2"] })];
+    const silent = (ms: number) => aBurstNode("b-1-2", { contact: "silent", silentSince: noon - ms }, { unavailable: "lost" });
+    const after = (ms: number) => planned({ nodes: [aBurstNode("b-1-1"), silent(ms)], ledger, pending: [aPending("a")] });
+    expect(actions(after(45 * minute - 1))).toEqual([]);
+    const result = after(45 * minute);
+    expect(actions(result)).toEqual(["b-1 delete"]);
+    expect(result.retire[0]?.reason).toMatch(/^b-1-2 was not heard of for 45 min/);
   });
 
   test("of a burst of several nodes none goes before all are idle", () => {
@@ -263,4 +317,15 @@ test("an intent is looked at again before it is launched", () => {
   expect(launchRefusal(row, { ...present, paused: "paused by ops" })).toBe("paused by ops");
   expect(launchRefusal(row, { ...present, policy: aPolicy({ budget: { zone: "UTC", perHour: 0.5 } }) })).toMatch(/^budget\.perHour/);
   expect(launchRefusal(aRow("b-2", [launch]), present)).toBe("it is launching, not an intent");
+  const others = [aRow("b-2", [launch]), aRow("b-3", [], { nodes: ["b-3-1", "b-3-2"] })];
+  const beside = { ...present, rows: [row, ...others] };
+  expect(launchRefusal(row, { ...beside, policy: aPolicy({ maxNodes: 4 }) })).toBeUndefined();
+  expect(launchRefusal(row, { ...beside, policy: aPolicy({ maxNodes: 3 }) })).toBe("maxNodes: 3 of 3 machines are bought or on the way");
+  const leaked = aRow("b-4", [...live, { type: "retire", reason: "" }, { type: "leak", reason: "" }]);
+  expect(launchRefusal(row, { ...present, rows: [row, leaked] })).toMatch(/^b-4 of burst pool cloud could not be destroyed/);
+  const by = (fields: Parameters<typeof rule>[0]) => launchRefusal(row, { ...present, policy: aPolicy({ rules: rule(fields) }) });
+  expect(by({ use: ["rack", "cloud"] })).toBeUndefined();
+  expect(by({ use: ["rack"] })).toBe("rule 1 uses rack only by now");
+  expect(by({ priorityAtLeast: 60 })).toBe("rule 1 is for priority 60 and above by now");
+  expect(launchRefusal(aRow("b-1", [], { rule: 2 }), present)).toBe("the policy has no rule 2 any more");
 });

@@ -5,6 +5,7 @@ import type { burstReport, burstTelling } from "../../contract/burst-api.ts";
 import { SpillwayError } from "../../contract/errors.ts";
 import type { BurstEvent, BurstRow, BurstState } from "../../contract/ledger.ts";
 import { assertWritable, type Leader, tell } from "../leader.ts";
+import { refused } from "./advance.ts";
 import { assertHolder, blockedBy, leaseMs, offersOf } from "./burster.ts";
 import { burstRowOf, move } from "./ledger.ts";
 import { planDefaults } from "./options.ts";
@@ -26,7 +27,9 @@ export async function takeBurstReport(leader: Leader, id: string, { holder, even
     return row;
   }
   if (event.type === "launch") await assertLaunch(leader, row, holder);
-  return move(leader, id, event);
+  // A launch that is over can't fail: nodes have joined meanwhile, and a late word must not destroy them.
+  if (event.type === "fail" && row.state !== "launching") throw refused(row, `a burst in the state ${row.state} can't fail to launch`);
+  return move(leader, id, event.type === "retire" ? { ...event, cause: "lost-machine" } : event);
 }
 
 /** Where a row is when this was reported before. */

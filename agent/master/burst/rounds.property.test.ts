@@ -8,6 +8,7 @@ import { plan } from "./plan.ts";
 import { policyOf } from "./snapshot.ts";
 import { anOffer, aPolicy, size } from "./testing/builders.ts";
 import { type BurstBench, burstBench } from "./testing/burst-bench.ts";
+import { propertyRuns } from "./testing/property-runs.ts";
 
 const stepMs = 6000;
 const times = { launchTimeoutMs: 40_000, teardownMs: 60_000 };
@@ -72,7 +73,7 @@ test("committed money never passes a cap, and no row is lost, whatever happens b
         check(bench, seen);
       }
     }),
-    { numRuns: 60 },
+    propertyRuns(20),
   );
 });
 

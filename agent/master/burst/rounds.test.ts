@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { close } from "../jobs/closing.ts";
+import type { PoolNode } from "../pool/pool.ts";
 import { pauseBursts, removePolicy, resumeBursts, setPolicy, stopBurst } from "./operator.ts";
+import { planDefaults } from "./options.ts";
 import { planIntervalMs, planPauseMs, startBurstRounds } from "./rounds.ts";
 import { anOffer, aPolicy } from "./testing/builders.ts";
 import { type BurstBench, burstBench, inlinePlanner } from "./testing/burst-bench.ts";
@@ -98,11 +100,37 @@ describe("a plan that is applied", () => {
     await waiting();
     for (let n = 0; n < 3; n += 1) await bench.round();
     expect(told("job-burst-refused")).toEqual([
-      "No machine is bought for job train: none of 1 offers will do: budget.perHour: $1.00/h would be above the cap of $0.5/h (1)",
+      "No machine is bought for job train: none of 1 offers will do: budget.perHour: $1.00/h would be above the cap of $0.50/h (1)",
     ]);
     await pauseBursts(bench.leader(), "lunch");
     for (let n = 0; n < 2; n += 1) await bench.round();
     expect(told("job-burst-refused").slice(1)).toEqual(["No machine is bought for job train: bursts are paused: lunch"]);
+  });
+
+  test("a leaked burst stops all buying from its burst pool, intents too, until it is gone", async () => {
+    const id = await live();
+    await bench.submit("other");
+    await bench.clock.advance(31_000);
+    await bench.heard();
+    await bench.round();
+    const intent = bench.rows().at(-1)?.id ?? "";
+    await bench.report(id, { type: "retire", reason: "off" });
+    await bench.report(id, { type: "leak", reason: "no permission" });
+    const why = `${id} of burst pool cloud could not be destroyed, and nothing is bought there until that is done: spillway fsck --fix`;
+    await expect(bench.report(intent, { type: "launch" })).rejects.toMatchObject({ code: "launch-refused" });
+    expect(bench.row(intent)).toMatchObject({ state: "gone", why });
+    await bench.heard([anOffer("spare", 1)]);
+    await bench.round();
+    expect(told("job-burst-refused").at(-1)).toBe(`No machine is bought for job other: none of 1 offers will do: ${why} (1)`);
+    await bench.heard([anOffer("elsewhere", 1, { burstPool: "rack" }), anOffer("spare", 1)]);
+    await bench.round();
+    expect(bench.rows().map(({ offer }) => offer)).toEqual(["small", "small", "elsewhere", "elsewhere"]);
+    await bench.report(id, { type: "gone" });
+    for (const { id: other, state } of bench.rows())
+      if (state === "intent") await stopBurst(bench.leader(), other, { now: true, reason: "" });
+    await bench.heard([anOffer("spare", 1)]);
+    await bench.round();
+    expect(bench.rows().at(-1)).toMatchObject({ offer: "spare", state: "intent" });
   });
 
   test("80 % of a budget are warned of once, over restarts too", async () => {
@@ -121,6 +149,68 @@ describe("a plan that is applied", () => {
     await waiting("train", { count: 5 });
     await Promise.all([bench.round(), bench.round(), bench.round()]);
     expect(bench.rows().filter(({ state }) => state !== "gone")).toHaveLength(2);
+  });
+});
+
+describe("a node that is never heard of again", () => {
+  const limitMs = aPolicy().expireAfterMs + planDefaults.silenceMarginMs;
+  async function silenced(): Promise<{ id: string; node: PoolNode }> {
+    const id = await live();
+    await bench.place();
+    return { id, node: fallSilent(id) };
+  }
+  function fallSilent(id: string): PoolNode {
+    const node = bench.leader().pool.nodes.get(`${id}-1`);
+    if (node === undefined) throw new Error("it is not in the pool");
+    node.state = "lost";
+    node.heardAt = bench.clock.monotonic();
+    return node;
+  }
+
+  test("keeps its burst until its own timer must have ended it, and not longer", async () => {
+    const { id } = await silenced();
+    await bench.clock.advance(limitMs - 1000);
+    await bench.round();
+    expect(bench.row(id).state).toBe("live");
+    expect(bench.leader().bursting.lastPlan?.explain.bursts[0]?.reason).toBe(`${id}-1 has 1 task`);
+    await bench.clock.advance(1000);
+    await bench.round();
+    expect(bench.row(id)).toMatchObject({
+      state: "retiring",
+      retired: "plan",
+      why: `${id}-1 was not heard of for 45 min: it has ended itself by now, or nobody can reach it any more`,
+    });
+  });
+
+  test("is waited for anew by a master that has just started", async () => {
+    const { id } = await silenced();
+    await bench.clock.advance(limitMs - 1000);
+    await bench.restart();
+    await bench.clock.advance(limitMs - 1000);
+    await bench.round();
+    expect(bench.row(id).state).toBe("live");
+    await bench.clock.advance(1000);
+    await bench.round();
+    expect(bench.row(id).state).toBe("retiring");
+  });
+
+  test("and is back while the plan is made keeps its burst", async () => {
+    const { id, node } = await silenced();
+    await bench.clock.advance(limitMs);
+    const { bursting } = bench.leader();
+    const inline = inlinePlanner();
+    bursting.planner = {
+      ...inline,
+      async plan(input) {
+        const made = await inline.plan(input);
+        expect(made.retire).toMatchObject([{ burst: id, action: "delete" }]);
+        node.state = "ready";
+        node.heardAt = bench.clock.monotonic();
+        return made;
+      },
+    };
+    await bench.round();
+    expect(bench.row(id).state).toBe("live");
   });
 });
 
@@ -149,6 +239,7 @@ describe("what the operator says", () => {
     expect((await stop(first)).state).toBe("retiring");
     await bench.report(first, { type: "leak", reason: "no permission" });
     await expect(stop(first)).rejects.toMatchObject({ code: "ledger-refused", hint: expect.stringContaining("fsck") });
+    await bench.report(first, { type: "gone" });
     await bench.round();
     const second = bench.rows().at(-1)?.id ?? "";
     await bench.report(second, { type: "launch" });

@@ -6,8 +6,10 @@ import { byId, compareText } from "./order.ts";
 
 /** What the planner must know of a node that was bought; own nodes need none of it. */
 export interface BurstNodeFacts {
-  /** `never`: it was declared and has not joined; `silent`: suspect, disconnected or lost. Silence is no reason to end it. */
+  /** `never`: it was declared and has not joined; `silent`: suspect, disconnected or lost. */
   readonly contact: "never" | "ready" | "silent";
+  /** ms since the epoch: since when it is silent; a master that restarts begins anew. Undefined while it is not. */
+  readonly silentSince: number | undefined;
   /** ms since the epoch: since when it has no task; undefined while it has one. */
   readonly idleSince: number | undefined;
   /** The highest priority among its tasks; undefined when it has none. */

@@ -75,13 +75,15 @@ export function rowsThatMatter(leader: Leader): BurstRow[] {
   });
 }
 
-function factsOf({ pool }: Leader, node: PoolNode): BurstNodeFacts {
+export function factsOf({ pool, clock }: Leader, node: PoolNode): BurstNodeFacts {
   const contact = node.record.seen === undefined ? "never" : node.state === "ready" ? "ready" : "silent";
-  if (node.tasks.size === 0) return { contact, idleSince: node.idleSince, topPriority: undefined };
+  // By the clock that never jumps, and without the time in which the master itself could hear nobody.
+  const silentSince = contact === "silent" ? Math.round(clock.now() - (clock.monotonic() - node.heardAt)) : undefined;
+  if (node.tasks.size === 0) return { contact, silentSince, idleSince: node.idleSince, topPriority: undefined };
   let topPriority: number | undefined;
   for (const taskId of node.tasks) {
     const priority = pool.jobs.get(parseTaskId(taskId)?.job ?? "")?.record.spec.priority ?? 0;
     if (topPriority === undefined || priority > topPriority) topPriority = priority;
   }
-  return { contact, idleSince: undefined, topPriority };
+  return { contact, silentSince, idleSince: undefined, topPriority };
 }

@@ -1,8 +1,7 @@
 /** How a move of a row is told: a sentence with its reason, and the facts behind it. What changes nothing for anybody is not told. */
 import type { PoolEvent } from "../../contract/api.ts";
 import type { BurstEvent, BurstRow } from "../../contract/ledger.ts";
-import { formatDuration } from "../../contract/quantities.ts";
-import { usd } from "./budget.ts";
+import { formatDuration, formatUsd } from "../../contract/quantities.ts";
 
 type Telling = Pick<PoolEvent, "kind" | "subject" | "message"> & { readonly data: PoolEvent["data"] };
 
@@ -30,7 +29,7 @@ export function factsOf(row: BurstRow): PoolEvent["data"] {
 function sentenceOf(before: BurstRow, row: BurstRow, event: BurstEvent): readonly [kind: string, text: string] | undefined {
   switch (event.type) {
     case "launch":
-      return ["burst-launching", `is being launched: ${row.reason}, ${usd(row.hourly)}/h`];
+      return ["burst-launching", `is being launched: ${row.reason}, ${formatUsd(row.hourly)}/h`];
     case "launched":
       return ["burst-live", `is live ${sinceText(row, "launching", "live")}after its launch began`];
     case "withdraw":
@@ -55,7 +54,7 @@ function sentenceOf(before: BurstRow, row: BurstRow, event: BurstEvent): readonl
         `is gone ${sinceText(row, "launching", "gone")}after its launch began: the provider says that nothing of it is left`,
       ];
     case "leak":
-      return ["burst-leaked", `could not be destroyed and costs ${usd(row.hourly)}/h: ${event.reason}`];
+      return ["burst-leaked", `could not be destroyed and costs ${formatUsd(row.hourly)}/h: ${event.reason}`];
     case "time":
     case "extend":
       break;

@@ -25,8 +25,9 @@ function endingOf(leader: Leader, { state, drain }: BurstRow, drainDeadlineMs: n
   if (closing === undefined && burstPolicy !== undefined) return undefined;
   const reason = closing === undefined ? "this environment does not burst any more" : `the environment is closing (${closing.reason})`;
   if (state === "intent") return { type: "withdraw", reason };
-  if (state === "launching") return { type: "retire", reason };
-  if (closing !== undefined) return state === "live" || state === "draining" ? { type: "retire", reason } : undefined;
+  const cause = closing === undefined ? "operator" : "closing";
+  if (state === "launching") return { type: "retire", cause, reason };
+  if (closing !== undefined) return state === "live" || state === "draining" ? { type: "retire", cause, reason } : undefined;
   if (state !== "live" && (state !== "draining" || drain?.cause === "operator")) return undefined;
   return { type: "drain", cause: "operator", deadline: leader.clock.now() + drainDeadlineMs, reason };
 }

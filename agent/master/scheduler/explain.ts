@@ -4,7 +4,8 @@ import { SpillwayError } from "../../contract/errors.ts";
 import { formatDuration } from "../../contract/quantities.ts";
 import { burstIdOf, explainBurst, explainDemand } from "../burst/explain.ts";
 import type { Leader } from "../leader.ts";
-import { jobStateOf, type PoolJob } from "../pool/pool.ts";
+import { burstOf, schedulingOf } from "../lifecycle/cordon-state.ts";
+import { jobStateOf, type PoolJob, type PoolNode } from "../pool/pool.ts";
 import { backOffReason, closingView, count, jobView } from "../pool/views.ts";
 import { amountText, place, placeDefaults } from "./place.ts";
 import { pendingJobs, takeSnapshot } from "./snapshot.ts";
@@ -27,14 +28,19 @@ export function explain(leader: Leader, asked: string): Explanation {
   if (kind === "node") {
     const node = leader.pool.nodes.get(name);
     if (node === undefined) throw notFound("node", name);
-    const summary = `${name} is ${node.state} for ${formatDuration(leader.clock.now() - node.stateSince)}: ${node.stateReason}`;
-    return { subject, summary, rejected: [], events };
+    return { subject, summary: explainNode(leader, node), rejected: [], events };
   }
   if (subject === "environment") return { subject, summary: environmentSummary(leader), rejected: notReady(leader), events };
   throw new SpillwayError(`"${subject}" can't be explained`, {
     code: "invalid-request",
     hint: "Ask for job/<id>, node/<name>, burst/<id> or environment.",
   });
+}
+
+function explainNode({ pool, clock }: Leader, node: PoolNode): string {
+  const { scheduling, reason } = schedulingOf(node, burstOf(pool, node));
+  const state = `${node.record.name} is ${node.state} for ${formatDuration(clock.now() - node.stateSince)}: ${node.stateReason}`;
+  return reason === undefined ? state : `${state}; it is ${scheduling} and gets no new task: ${reason}`;
 }
 
 function environmentSummary(leader: Leader): string {

@@ -13,7 +13,7 @@ import { knownStacks } from "../../burst/stack.ts";
 import { isBursterRunning, startBurster, stopBurster, variablesToKeep } from "../../burst/unit.ts";
 import { burstPool, sweepTimes } from "../../burst-settings.ts";
 import { replaceFile } from "../../replace-file.ts";
-import { waitForBursts } from "../end-of-bursts.ts";
+import { refuseUnaccountedBursts, waitForBursts } from "../end-of-bursts.ts";
 import { isForgotten, isUnreachable, masterAccess, waitFor, withMaster, withPatientMaster } from "../master-access.ts";
 import type { ResourceContext, ResourceHandler } from "../rpc.ts";
 
@@ -67,6 +67,9 @@ export const burster: ResourceHandler<Inputs, Outputs> = {
         hint: `See: ./spillway fsck --fix ${state.environment}`,
       });
     }
+    // A machine that no stack knows would have nobody to look for it any more.
+    if (!isForgotten(state.environment))
+      await refuseUnaccountedBursts({ ...state, burstDirectory: state.directory }, "the burster is to go");
     context.status("stopping");
     await stopBurster(state.directory);
     await withCrashPoint("burster.forget", () => rmSync(state.directory, { recursive: true, force: true }));

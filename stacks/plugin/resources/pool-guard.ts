@@ -13,7 +13,7 @@ import { addResources, noResources, resources } from "../../../agent/contract/re
 import type { MachineStatus } from "../../../providers/provider.ts";
 import { providerOf } from "../../../providers/registry.ts";
 import { replaceFile } from "../../replace-file.ts";
-import { endUnaccountedBursts, refuseUnaccountedBursts, waitForBursts } from "../end-of-bursts.ts";
+import { endForgottenBursts, refuseUnaccountedBursts, waitForBursts } from "../end-of-bursts.ts";
 import { isForgotten, isUnreachable, masterAccess, waitFor, withMaster, withPatientMaster } from "../master-access.ts";
 import type { ResourceContext, ResourceHandler } from "../rpc.ts";
 
@@ -69,7 +69,7 @@ export const poolGuard: ResourceHandler<Inputs, Outputs> = {
   async delete(_id, state, context) {
     if (isForgotten(state.environment)) {
       context.log("the master was not asked (--forget): tasks end with their machines, and there is no final ledger");
-      await endUnaccountedBursts(state.burstDirectory, context);
+      await endForgottenBursts(state.burstDirectory, context);
       return;
     }
     try {
@@ -113,7 +113,6 @@ async function closePool(state: Inputs, context: ResourceContext): Promise<void>
       },
     });
     await waitForBursts(client, state, context);
-    await endUnaccountedBursts(state.burstDirectory, context);
     const lines: LedgerLine[] = [];
     for await (const line of client.ledger()) lines.push(line);
     await withCrashPoint("guard.ledger", () => writeLedger(state.logDirectory, lines));
@@ -148,7 +147,7 @@ async function acceptSilenceOnlyWithoutPower(state: Inputs, context: ResourceCon
   const statuses = await Promise.all(state.machines.map((target) => providerOf(target.provider).status(target)));
   const named = (wanted: MachineStatus) => state.machines.filter((_machine, index) => statuses[index] === wanted).map(({ name }) => name);
   const [running, silent] = [named("running"), named("silent")];
-  await refuseUnaccountedBursts(state);
+  await refuseUnaccountedBursts(state, "the master does not answer");
   if (running.length + silent.length === 0) {
     context.log("every machine is off, so no task runs; the master could not be asked for a final ledger");
     return;

@@ -4,6 +4,8 @@ import { describeError, SpillwayError } from "../../../agent/contract/errors.ts"
 import { credentialReference, jumpHost, machine, whereOf } from "../../../agent/contract/machine.ts";
 import { resources } from "../../../agent/contract/resources.ts";
 import { checkMachine, type HostReport } from "../../../bootstrap/actions/check.ts";
+import { readMachineIdentity } from "../../../bootstrap/actions/identity.ts";
+import { refusalOf } from "../../../bootstrap/findings.ts";
 import { identityFor } from "../../../bootstrap/machine-facts.ts";
 import { presentedHostKeys } from "../../../bootstrap/ssh/connection.ts";
 import { machineOfHost } from "../../../providers/ssh/inventory.ts";
@@ -38,6 +40,8 @@ const outputs = z.object({
   status: z.enum(["ok", "failed"]),
   problem: z.string().optional(),
 });
+/** What a machine that is refused can't do. */
+const asNode = "become a node";
 type Inputs = z.infer<typeof inputs>;
 type Outputs = z.infer<typeof outputs>;
 
@@ -57,8 +61,8 @@ export const sshMachine: ResourceHandler<Inputs, Outputs> = {
     const { problem: _, ...known } = outputs.parse(state);
     try {
       const report = await look(state, state.machine, context);
-      const problem = problemIn(report);
-      return problem === undefined ? { ...known, status: "ok" } : { ...known, status: "failed", problem };
+      const refusal = refusalOf(report.findings, { what: asNode, where: whereOf(state) });
+      return refusal === undefined ? { ...known, status: "ok" } : { ...known, status: "failed", problem: describeError(refusal) };
     } catch (error) {
       return { ...known, status: "failed", problem: describeError(error) };
     }
@@ -72,6 +76,8 @@ export const sshMachine: ResourceHandler<Inputs, Outputs> = {
   async delete(_id, state, context) {
     if (state.machine.hostKey === undefined) return;
     try {
+      const identity = await readMachineIdentity({ machine: state.machine, signal: context.signal });
+      if (identity === undefined) return;
       for (const role of ["agent", "master"] as const) await removeFromMachine(state, role, context);
     } catch (error) {
       if (!(error instanceof SpillwayError) || error.code === "cancelled") throw error;
@@ -86,8 +92,8 @@ async function examine(spec: Inputs, old: (Inputs & Outputs) | undefined, contex
   try {
     hostKey ??= await firstKey(spec, context);
     const report = await look(spec, machineOf(spec, { hostKey, arch }), context);
-    const problem = problemIn(report);
-    if (problem !== undefined) throw unusable(spec, problem, report);
+    const refusal = refusalOf(report.findings, { what: asNode, where: whereOf(spec) });
+    if (refusal !== undefined) throw refusal;
     return { machine: machineOf(spec, { hostKey, arch: report.facts.arch }), status: "ok" };
   } catch (error) {
     if (context.signal.aborted) throw error;
@@ -130,20 +136,6 @@ async function look(spec: Inputs, target: Outputs["machine"], context: ResourceC
     listenPort,
     onProgress: context.status,
     signal: context.signal,
-  });
-}
-
-function problemIn(report: HostReport): string | undefined {
-  const bad = report.findings.filter(({ ok }) => !ok);
-  return bad.length === 0 ? undefined : bad.map(({ found }) => found).join("; ");
-}
-
-function unusable(spec: Inputs, problem: string, report: HostReport): SpillwayError {
-  const hints = report.findings.flatMap(({ ok, hint }) => (ok || hint === undefined ? [] : [hint]));
-  return new SpillwayError(`it can't become a node: ${problem}`, {
-    code: "preflight-failed",
-    where: whereOf(spec),
-    hint: [...hints, "Nothing was changed on it; run it again when that is mended."].join("\n  "),
   });
 }
 

@@ -56,7 +56,11 @@ export function aNode(name: string, fields: Partial<BurstSnapshotNode> = {}): Bu
 
 /** A node of a row that has joined and has nothing to do. */
 export function aBurstNode(name: string, facts: Partial<BurstNodeFacts> = {}, fields: Partial<BurstSnapshotNode> = {}): BurstSnapshotNode {
-  return aNode(name, { pool: "cloud", ...fields, burst: { contact: "ready", idleSince: noon, topPriority: undefined, ...facts } });
+  return aNode(name, {
+    pool: "cloud",
+    ...fields,
+    burst: { contact: "ready", silentSince: undefined, idleSince: noon, topPriority: undefined, ...facts },
+  });
 }
 
 export function aLaunch(burst: string, offer: Offer, fields: Partial<LaunchDecision> = {}): LaunchDecision {

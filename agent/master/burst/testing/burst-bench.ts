@@ -11,6 +11,7 @@ import { type Leader, startLeader } from "../../leader.ts";
 import { declareNode, removeNode } from "../../lifecycle/nodes.ts";
 import { finishWhatWasCutShort } from "../../main.ts";
 import { activeAttempt } from "../../pool/pool.ts";
+import { nodeKey } from "../../pool/records.ts";
 import { runRound } from "../../scheduler/rounds.ts";
 import { type ManualClock, manualClock } from "../../testing/manual-clock.ts";
 import { memoryJournal } from "../../testing/memory-journal.ts";
@@ -136,6 +137,7 @@ export async function burstBench({
           ...node.record,
           seen: { facts: someFacts, measured: row.shape, agentVersion: "0", bundle: "-", firstAt: clock.now() },
         };
+        await leader.writer.write("store.commit.node", [{ put: { key: nodeKey(name), value: node.record } }]);
         node.state = "ready";
         leader.controls.set(name, { node: name, keySha256: "", sentRuns: new Set(), send: quiet, close: quiet, leave: quiet });
         noteJoin(leader, name);

@@ -40,6 +40,8 @@ export interface WorldInput {
    * when no step has come to its end for half the reaction time: that is what the reaction time promises.
    */
   readonly crashes: number;
+  /** How likely a node that has joined is never heard of again, each step; its machine goes on. */
+  readonly silence?: number;
   /** The slowest launch, as a share of the launch timeout; above 1 some fail. */
   readonly slowest: number;
   /** After each act, and after the clock was moved. */
@@ -65,6 +67,8 @@ export interface World {
   readonly rows: Map<string, BurstRow>;
   readonly machines: Machine[];
   tasks: Task[];
+  /** Nodes that are never heard of again, and since when. */
+  readonly silentSince: Map<string, number>;
   done: number;
   step(ms: number): void;
   snapshot(): BurstSnapshot;
@@ -74,14 +78,24 @@ export interface World {
 class Crash extends Error {}
 
 export function pretendWorld(input: WorldInput): World {
-  const { policy, options, offers, own, jobs, random } = input;
+  const { policy, options, offers, own, jobs, random, silence = 0 } = input;
   const left = new Map(jobs.map((job) => [job.job, job.count]));
   const waitingSince = new Map(jobs.map((job) => [job.job, job.submittedAt]));
   const idleSince = new Map<string, number>();
   /** How long each burst takes from its launch to the last node's joining, and to its end. */
   const pace = new Map<string, number>();
   let completedAt = input.start;
-  const world: World = { now: input.start, rows: new Map(), machines: [], tasks: [], done: 0, step, snapshot, pending };
+  const world: World = {
+    now: input.start,
+    rows: new Map(),
+    machines: [],
+    tasks: [],
+    silentSince: new Map(),
+    done: 0,
+    step,
+    snapshot,
+    pending,
+  };
 
   function act(change: () => void): void {
     if (random() < input.crashes && world.now - completedAt < options.reactionMs / 2) throw new Crash();
@@ -97,6 +111,7 @@ export function pretendWorld(input: WorldInput): World {
   function step(ms: number): void {
     world.now += ms;
     finishTasks();
+    fallSilent();
     input.check(world);
     try {
       assign();
@@ -113,6 +128,17 @@ export function pretendWorld(input: WorldInput): World {
     const ended = world.tasks.filter(({ job, startedAt }) => job.runMs !== undefined && world.now - startedAt >= job.runMs);
     world.tasks = world.tasks.filter((task) => !ended.includes(task));
     world.done += ended.length;
+  }
+
+  function fallSilent(): void {
+    for (const { state, joined } of world.rows.values()) {
+      if (silence === 0 || (state !== "live" && state !== "draining")) continue;
+      for (const node of Object.keys(joined)) {
+        if (world.silentSince.has(node) || random() >= silence) continue;
+        world.silentSince.set(node, world.now);
+        evict([node]);
+      }
+    }
   }
 
   function assign(): void {
@@ -159,7 +185,7 @@ export function pretendWorld(input: WorldInput): World {
         for (const node of row.nodes) if (!(node in row.joined)) move(id, { type: "join", node });
       } else if (row.state === "retiring") {
         if (world.now - (row.at.retiring ?? world.now) < paceOf * row.teardownMs * 0.5) continue;
-        evict(row);
+        evict(row.nodes);
         for (const one of existing) {
           act(() => {
             one.to = world.now;
@@ -170,8 +196,8 @@ export function pretendWorld(input: WorldInput): World {
     }
   }
 
-  function evict(row: BurstRow): void {
-    const evicted = world.tasks.filter((task) => row.nodes.includes(task.node));
+  function evict(nodes: readonly string[]): void {
+    const evicted = world.tasks.filter((task) => nodes.includes(task.node));
     world.tasks = world.tasks.filter((task) => !evicted.includes(task));
     for (const { job } of evicted) {
       left.set(job.job, (left.get(job.job) ?? 0) + 1);
@@ -196,8 +222,10 @@ export function pretendWorld(input: WorldInput): World {
         : Object.keys(row.joined).map((id): BurstSnapshotNode => {
             const tasks = tasksOn(id);
             const topPriority = tasks.length === 0 ? undefined : Math.max(...tasks.map(({ job }) => job.priority));
-            const away = row.state === "live" ? {} : { unavailable: drainingReason };
-            const facts = { contact: "ready", idleSince: idleSince.get(id), topPriority } as const;
+            const silentSince = world.silentSince.get(id);
+            const away = silentSince !== undefined ? { unavailable: "lost" } : row.state === "live" ? {} : { unavailable: drainingReason };
+            const contact = silentSince === undefined ? "ready" : "silent";
+            const facts = { contact, silentSince, idleSince: idleSince.get(id), topPriority } as const;
             return { ...nodeOf(id, row.burstPool, row.shape), ...away, burst: facts };
           }),
     );

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { usd } from "./burst-text.ts";
+import { formatUsd } from "./quantities.ts";
 
 test("money is told to the cent, and below a dollar to three digits", () => {
   const amounts: [number, string][] = [
@@ -12,5 +12,5 @@ test("money is told to the cent, and below a dollar to three digits", () => {
     [1e-9, "$0.00"],
     [0.9999, "$1.00"],
   ];
-  for (const [amount, text] of amounts) expect(usd(amount)).toBe(text);
+  for (const [amount, text] of amounts) expect(formatUsd(amount)).toBe(text);
 });

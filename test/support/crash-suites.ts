@@ -1,0 +1,46 @@
+/** Which suite kills its process at which crash point: together they hold every name. */
+import { type CrashPoint, crashPoints } from "../../agent/contract/crash-point.ts";
+
+/** Passed by the burster itself, or by the plugin of a burst's own engine, in the circle of a burst. */
+export const circlePoints: readonly CrashPoint[] = [
+  "burst.launch",
+  "machine.directory",
+  "machine.start",
+  "node.declare",
+  "remote.upload",
+  "remote.install",
+  "remote.join",
+  "remote.start",
+  "burst.apply",
+  "burst.launched",
+  "burst.destroy",
+  "node.forget",
+  "machine.stop",
+  "machine.delete",
+  "burst.remove-stack",
+  "burst.gone",
+];
+
+/** Passed where something is ended that nobody accounts for. */
+export const sweepPoints: readonly CrashPoint[] = ["burst.sweep"];
+
+/** Passed by master and agent in a pool without bursts. */
+export const poolPoints: readonly CrashPoint[] = crashPoints.filter(
+  (point) => /^(store|task)\./.test(point) && point !== "store.commit.burst",
+);
+
+/** Passed by the master while it keeps the ledger of bursts. */
+export const ledgerPoints: readonly CrashPoint[] = ["store.commit.burst"];
+
+/** Passed by an agent that no master welcomes. */
+export const silencePoints: readonly CrashPoint[] = ["dead-man.end"];
+
+/** Passed by the plugin while an environment is made and taken down. */
+export const pluginPoints: readonly CrashPoint[] = crashPoints.filter(
+  (point) => /^(machine|remote|context|guard|node|burster)\./.test(point) || point === "burst.policy",
+);
+
+/** Those that the making and taking down of an environment without bursts passes. */
+export const plainPoints: readonly CrashPoint[] = crashPoints.filter(
+  (point) => !/^(burst|burster|dead-man)\.|^store\.commit\.burst$/.test(point),
+);
