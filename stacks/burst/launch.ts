@@ -3,6 +3,7 @@ import type { Client } from "../../agent/contract/client.ts";
 import { withCrashPoint } from "../../agent/contract/crash-point.ts";
 import { describeError, SpillwayError } from "../../agent/contract/errors.ts";
 import type { BurstEvent, BurstRow, LaunchPhase } from "../../agent/contract/ledger.ts";
+import { formatDuration } from "../../agent/contract/quantities.ts";
 import { trackProgress } from "../workflow/progress.ts";
 import type { BursterConfig } from "./config.ts";
 import { launchTimes } from "./launch-times.ts";
@@ -40,7 +41,10 @@ export async function launchBurst(burst: string, operation: Operation): Promise<
   const outOfTime = AbortSignal.timeout(leftMs);
   const times = launchTimes();
   const { onEvent, errors } = trackProgress({
-    onRow: ({ name, step, state }) => operation.log(`${burst} ${name} ${state} ${step}`),
+    onRow: (shown) => {
+      operation.log(`${burst} ${shown.name} ${shown.state} ${shown.step}`);
+      if (shown.state === "done") tellProgress(burst, `${shown.name} is there after ${formatDuration(shown.ms)}`, operation);
+    },
     onNotice: operation.log,
   });
   try {
@@ -65,6 +69,13 @@ export async function launchBurst(burst: string, operation: Operation): Promise<
   for (const [phase, seconds] of Object.entries(times.seconds()))
     await report(operation, burst, { type: "time", phase: phase as LaunchPhase, seconds: Number(seconds.toFixed(3)) });
   await withCrashPoint("burst.launched", () => report(operation, burst, { type: "launched" }));
+}
+
+/** For whoever watches; nothing depends on it. */
+function tellProgress(burst: string, text: string, { client, config, log }: Operation): void {
+  client
+    .tellBurst({ holder: config.holder, burst, kind: "burst-progress", message: `Burst ${burst}: ${text}` })
+    .catch((error: unknown) => log(describeError(error)));
 }
 
 /** Undefined when it may not be launched any more; the master has withdrawn it then. */

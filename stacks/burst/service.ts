@@ -2,7 +2,7 @@
  * The burster: takes what the master has decided, applies it with Pulumi, and tells what became of it. It keeps nothing
  * in memory that it needs after a crash: the ledger says what is wanted, stacks and providers say what is there.
  */
-import { hostname } from "node:os";
+import { availableParallelism, hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import type { BurstWork } from "../../agent/contract/burst-api.ts";
 import { type Client, createClient } from "../../agent/contract/client.ts";
@@ -14,14 +14,14 @@ import { isNewLedger, knownLedger, rememberLedger } from "./known-ledger.ts";
 import { launchBurst } from "./launch.ts";
 import { offersOf } from "./offers.ts";
 import { retireBurst } from "./retire.ts";
-import { prepareBackend } from "./stack.ts";
+import { findPulumi, prepareBackend } from "./stack.ts";
 import { type SweeperState, sweep } from "./sweep.ts";
 
 const reportEveryMs = 5000;
 const waitForWorkMs = 20_000;
 const retryMs = { least: 250, most: 5000, again: 1000 };
-/** Engines that run at a time: each is a process of some hundred MiB, with a plugin beside it. */
-const maxEngines = 4;
+/** Engines that run at a time: each is a process of some hundred MiB, with a plugin beside it, and a launch has a time limit. */
+const maxEngines = Math.min(8, Math.max(2, availableParallelism()));
 
 interface Working {
   readonly kind: "launch" | "retire";
@@ -38,6 +38,7 @@ export async function runBurster(
   const listener = clientOf(config);
   signal.addEventListener("abort", () => listener.dispose(), { once: true });
   prepareBackend(config);
+  await findPulumi();
   const working = new Map<string, Working>();
   /** Those that did not come off: when they are tried again, and how often they were. */
   const waiting = new Map<string, { readonly until: number; readonly tries: number }>();

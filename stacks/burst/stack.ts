@@ -5,16 +5,21 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type EngineEvent, LocalWorkspace, PulumiCommand, type PulumiFn, type Stack } from "@pulumi/pulumi/automation/index.js";
+import { type EngineEvent, LocalWorkspace, PulumiCommand, type PulumiFn, Stack } from "@pulumi/pulumi/automation/index.js";
 import { z } from "zod";
 import { SpillwayError } from "../../agent/contract/errors.ts";
 import { type Machine, machine } from "../../agent/contract/machine.ts";
 import { type LockHolder, lockHolder } from "../workflow/dead-locks.ts";
 import { type BursterConfig, burstLayout } from "./config.ts";
+import { signalled } from "./signalled.ts";
 
 const projectName = "spillway-bursts";
 /** An engine that was told to end finishes the resource it is at; one that takes longer than this hangs. */
 const engineGraceMs = 30_000;
+/** So long an engine may go on whose burster died; without anyone who hears it, it may also wait for ever. */
+const orphanGraceMs = 10_000;
+/** Names, in an engine's environment, the process it was started by. */
+const ownerVariable = "SPILLWAY_ENGINE_OF";
 /** How many machines of a burst are made at a time. */
 const parallel = 32;
 
@@ -30,6 +35,13 @@ export interface KnownStack {
   readonly machines: readonly Machine[];
   /** Whether an agent was, or may have been, put on one of them. */
   readonly hasNodes: boolean;
+}
+
+/** Finds the Pulumi CLI, which takes a moment, before the first burst needs it. */
+export async function findPulumi(): Promise<void> {
+  // Asked once: each question for the CLI's version starts it.
+  command ??= PulumiCommand.get();
+  await command;
 }
 
 /** Makes what every burst's stack needs. Safe to repeat. */
@@ -83,11 +95,31 @@ async function bounded(config: BursterConfig, burst: string, { signal }: EngineR
 
 function killEngine(config: BursterConfig, burst: string): void {
   const holder = engineAtWork(config, burst);
-  if (holder === undefined) return;
+  if (holder !== undefined) signalled(holder.pid, "SIGKILL");
+}
+
+/** When each engine without a living owner was seen first. */
+const orphans = new Map<number, number>();
+
+/** Ends an engine whose owner is dead, once it had time to finish what it was at. */
+function endOrphan(pid: number): void {
+  const owner = ownerOf(pid);
+  if (owner === undefined || signalled(owner, 0)) return;
+  const since = orphans.get(pid) ?? Date.now();
+  orphans.set(pid, since);
+  if (Date.now() - since < orphanGraceMs) return;
+  orphans.delete(pid);
+  signalled(pid, "SIGKILL");
+}
+
+/** Undefined where that can't be told: there is no /proc, or it is no engine of a burst. */
+function ownerOf(pid: number): number | undefined {
   try {
-    process.kill(holder.pid, "SIGKILL");
+    const variables = readFileSync(`/proc/${pid}/environ`, "latin1").split("\0");
+    const owner = variables.find((line) => line.startsWith(`${ownerVariable}=`))?.slice(ownerVariable.length + 1);
+    return owner === undefined ? undefined : Number(owner);
   } catch {
-    // It has ended by itself.
+    return undefined;
   }
 }
 
@@ -154,10 +186,10 @@ let command: Promise<PulumiCommand> | undefined;
 async function openWorkspace(config: BursterConfig, program?: PulumiFn): Promise<LocalWorkspace> {
   const layout = burstLayout(config.directory);
   prepareBackend(config);
-  // Asked once: each question for the CLI's version starts it.
-  command ??= PulumiCommand.get();
+  await findPulumi();
+  const pulumiCommand = await command;
   return await LocalWorkspace.create({
-    pulumiCommand: await command,
+    ...(pulumiCommand === undefined ? {} : { pulumiCommand }),
     workDir: layout.project,
     ...(program === undefined ? {} : { program }),
     envVars: {
@@ -167,6 +199,7 @@ async function openWorkspace(config: BursterConfig, program?: PulumiFn): Promise
       PULUMI_CONFIG_PASSPHRASE: readFileSync(layout.passphrase, "utf8").trim(),
       // A burst's stack lives for minutes: its copies would outlive it.
       PULUMI_DISABLE_CHECKPOINT_BACKUPS: "true",
+      [ownerVariable]: String(process.pid),
       SPILLWAY_LOGS: config.logs,
     },
   });
@@ -175,6 +208,7 @@ async function openWorkspace(config: BursterConfig, program?: PulumiFn): Promise
 async function openStack(config: BursterConfig, burst: string, program: PulumiFn): Promise<Stack> {
   const busy = engineAtWork(config, burst);
   if (busy !== undefined) {
+    endOrphan(busy.pid);
     throw new SpillwayError(`another engine (process ${busy.pid}) is at work on it`, {
       code: "burst-busy",
       where: `burst/${burst}`,
@@ -182,6 +216,7 @@ async function openStack(config: BursterConfig, burst: string, program: PulumiFn
     });
   }
   const workspace = await openWorkspace(config, program);
-  const { Stack: stacks } = await import("@pulumi/pulumi/automation/index.js");
-  return await stacks.createOrSelect(stackName(burst), workspace);
+  const name = stackName(burst);
+  // Which of the two it is is known: asking Pulumi for either would start it once more.
+  return stackExists(config, burst) ? await Stack.select(name, workspace) : await Stack.create(name, workspace);
 }

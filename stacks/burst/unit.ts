@@ -9,6 +9,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { withCrashPoint } from "../../agent/contract/crash-point.ts";
 import { SpillwayError } from "../../agent/contract/errors.ts";
 import { type BursterConfig, burstLayout } from "./config.ts";
+import { signalled } from "./signalled.ts";
 
 const supervisor = join(import.meta.dirname, "..", "..", "agent", "bundle", "supervise.sh");
 const program = join(import.meta.dirname, "main.ts");
@@ -104,13 +105,5 @@ function processIn(file: string, word: string): number | undefined {
     return readFileSync(line, "latin1").split("\0").includes(word) ? pid : undefined;
   } catch {
     return undefined;
-  }
-}
-
-function signalled(pid: number, signal: NodeJS.Signals | 0): boolean {
-  try {
-    return process.kill(pid, signal);
-  } catch {
-    return false;
   }
 }

@@ -52,8 +52,8 @@ it("names field and line of a wrong setting, by ./spillway and by plain Pulumi, 
 });
 
 it("refuses a setting whose station is not built yet", async () => {
-  settings(`${oneMachine}    burst: { maxNodes: 3 }\n`);
-  expectShortError(await checkout.spillway(["up", "local"]), /burst: not available in this version {2}\(line 6\)/);
+  settings(`${oneMachine}    roles: { web: { weight: 2 } }\n`);
+  expectShortError(await checkout.spillway(["up", "local"]), /roles: not available in this version {2}\(line 6\)/);
 });
 
 it("tells a second up who is at work, and lets the first one finish", async () => {

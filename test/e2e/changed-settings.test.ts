@@ -42,7 +42,7 @@ it("takes a machine out when the count is lowered, and says how big the pool is 
   settings("{ pool: m }", "{ m: { provider: local, count: 2 } }");
   expect(await up()).toMatch(/One pool: 2 nodes · 3\.5 cpu/);
   settings("{ pool: m }", "{ m: { provider: local, count: 1, cpu: 3, labels: { disk: fast } } }");
-  expect(await up()).toMatch(/One pool: 1 nodes · 2\.5 cpu/);
+  expect(await up()).toMatch(/One pool: 1 node · 2\.5 cpu/);
   expect(readdirSync(join(checkout.state, "machines"))).toEqual(["m-1"]);
   const { stdout } = await checkout.spillway(["nodes", "list", "--output", "json"]);
   expect(JSON.parse(stdout)).toMatchObject({ nodes: [{ name: "m-1", state: "ready", declaration: { labels: { disk: "fast" } } }] });

@@ -2,7 +2,7 @@
  * kill -9 in the circle of a burst (launch → live → retire): of the burster, its engine, its plugin and the master. Within
  * a bound everything is accounted for again, counted by the process list, and every job is done with one recorded success.
  */
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -161,8 +161,8 @@ it.each(Array.from({ length: randomMoments }, (_unused, index) => index))(
       if (chosen === undefined) return;
       victim = chosen.command;
       killQuietly(chosen.pid);
-    }).catch((error: unknown) => {
-      throw new Error(`after ${victim} was killed: ${String(error)}`, { cause: error });
+    }).catch(async (error: unknown) => {
+      throw new Error(`after ${victim} was killed: ${String(error)}\n${await present()}`, { cause: error });
     });
   },
 );
@@ -180,6 +180,18 @@ it("is destroyed while a burst is being launched, though burster and engine are 
   rmSync(join(checkout.directory, ".spillway", "crashed"), { force: true });
   await expectNothingLeft(checkout);
 });
+
+/** For whoever reads of a failure: the rows that are not gone, and the burster's last words. */
+async function present(): Promise<string> {
+  const view = await client.bursts().catch(String);
+  const rows = typeof view === "string" ? view : view.rows.map(({ id, state, why }) => `${id} is ${state}: ${why}`).join("\n");
+  const log = readFileSync(join(checkout.state, "logs", "burster.log"), "utf8")
+    .trimEnd()
+    .split("\n")
+    .slice(-20)
+    .join("\n");
+  return `${rows}\n${log}`;
+}
 
 /** Burster, engines, plugins and masters; not the machines, whose death is another story. */
 function circleOf() {
