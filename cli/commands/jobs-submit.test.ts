@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { JobDetail } from "../../agent/contract/workload.ts";
+import { aView } from "../testing/bursts.ts";
 import { commandBench } from "../testing/command-bench.ts";
 import { aJob, send, viewOf } from "../testing/fake-master.ts";
 import { anAttempt, jobWith, nameIn } from "../testing/one-job.ts";
@@ -28,6 +29,7 @@ describe("jobs submit --trace", () => {
     const submitted: string[] = [];
     bench.master.answer(({ method, path, body }, response) => {
       if (path === "/v1/nodes") return { nodes: [node("m1"), node("m2")] };
+      if (path === "/v1/bursts") return aView();
       if (method === "GET" && path === "/v1/jobs") return { jobs: submitted.map((id) => viewOf(detail(id))) };
       if (method === "GET") return detail(path.split("/")[3] ?? "");
       const name = nameIn(body);
@@ -40,7 +42,7 @@ describe("jobs submit --trace", () => {
     for (const part of [
       "duration  = (50 ms",
       "× 0.1",
-      "cost      $0.00",
+      "cost      $0.00: own machines without a price; bursts, at most $",
       "submitted 2 jobs",
       "2 of 2 jobs succeeded",
       "exactly one recorded success",

@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { type Command, Option } from "commander";
 import { SpillwayError } from "../../agent/contract/errors.ts";
 import type { NodeView } from "../../agent/contract/node.ts";
-import { formatCpu, formatDuration, formatMemory } from "../../agent/contract/quantities.ts";
+import { formatCpu, formatDuration, formatMemory, formatUsd } from "../../agent/contract/quantities.ts";
 import { resourceName } from "../../agent/contract/workload.ts";
 import { readOption, usageError, wantsJson, wholeNumber, withEnvironment, withExamples } from "../command-options.ts";
 import { exitCodes } from "../dispatch.ts";
@@ -58,6 +58,7 @@ async function act(command: Command, options: SubmitOptions): Promise<void> {
   const trace = readTrace(options.trace, first);
   const { client } = openEnvironment(command);
   const pool = poolShape(await client.nodes(), options.nodePool);
+  const burstCap = (await client.bursts()).policy?.budget.perHour;
   const jobs = convertTrace(trace.jobs, {
     biggest: pool.biggest,
     prefix,
@@ -69,7 +70,7 @@ async function act(command: Command, options: SubmitOptions): Promise<void> {
   const estimate = estimateRun(jobs, pool.capacity);
   const arrivalSpanMs = options.arrivals ? estimate.leastMs : 0;
   const out = json ? say : print;
-  for (const line of planLines({ trace, jobs, pool, estimate, arrivalSpanMs, timeScale })) out(line);
+  for (const line of planLines({ trace, jobs, pool, estimate, arrivalSpanMs, timeScale, burstCap })) out(line);
   if (options.dryRun) {
     if (json)
       printJson({ trace: trace.file, format: trace.format.name, jobs: jobs.map((job) => ({ ...job.spec, durationMs: job.durationMs })) });
@@ -123,7 +124,10 @@ async function act(command: Command, options: SubmitOptions): Promise<void> {
       withoutOneSuccess: bad,
     });
   else {
-    print(`\n${totalsTable(totals, pool.nodes)}`);
+    const bought = (await client.bursts({ all: true })).rows;
+    const capacities = new Map(bought.flatMap(({ nodes, shape }) => nodes.map((node) => [node, shape] as const)));
+    for (const { name, capacity } of pool.nodes) capacities.set(name, capacity);
+    print(`\n${totalsTable(totals, capacities)}`);
     print(
       `\n${succeeded} of ${views.length} jobs succeeded in ${formatDuration(elapsedMs)}, ${bad.length === 0 ? "each with exactly one recorded success" : `${bad.length} without exactly one recorded success`}.`,
     );
@@ -167,9 +171,11 @@ interface Plan {
   readonly estimate: ReturnType<typeof estimateRun>;
   readonly arrivalSpanMs: number;
   readonly timeScale: number;
+  /** USD/hour that bursts may cost beside; undefined where there are none, or no such cap. */
+  readonly burstCap: number | undefined;
 }
 
-function planLines({ trace, jobs, pool, estimate, arrivalSpanMs, timeScale }: Plan): string[] {
+function planLines({ trace, jobs, pool, estimate, arrivalSpanMs, timeScale, burstCap }: Plan): string[] {
   const spanMs = ((trace.jobs.at(-1)?.submitS ?? 0) - (trace.jobs[0]?.submitS ?? 0)) * 1000;
   const arrivals =
     arrivalSpanMs === 0
@@ -182,17 +188,20 @@ function planLines({ trace, jobs, pool, estimate, arrivalSpanMs, timeScale }: Pl
     `jobs      the first ${jobs.length} of ${trace.total} in the order of arrival; ${estimate.cpuSeconds.toFixed(1)} cpu·s in all`,
     `arrivals  ${formatDuration(spanMs)} in the trace; here ${arrivals}`,
     `pool      ${pool.nodes.length} nodes, ${formatCpu(pool.capacity.cpu)} cpu, ${formatMemory(pool.capacity.memory)}: at least ${formatDuration(estimate.leastMs)}, about ${formatDuration(estimate.expectedMs)}`,
-    `cost      $${cost.toFixed(2)}${pool.hourly === 0 ? ": own machines without a price" : ` of machine time at $${pool.hourly.toFixed(2)}/hour, which the pool costs anyway`}`,
+    `cost      $${cost.toFixed(2)}${pool.hourly === 0 ? ": own machines without a price" : ` of machine time at $${pool.hourly.toFixed(2)}/hour, which the pool costs anyway`}${burstCap === undefined ? "" : `; bursts, at most ${formatUsd(burstCap)}/hour`}`,
   ];
 }
 
-function totalsTable(totals: readonly NodeTotals[], nodes: readonly NodeView[]): string {
+function totalsTable(
+  totals: readonly NodeTotals[],
+  capacities: ReadonlyMap<string, { readonly cpu: number; readonly memory: number }>,
+): string {
   const all = Math.max(
     1,
     totals.reduce((sum, node) => sum + node.succeeded, 0),
   );
   const rows = totals.map((part) => {
-    const capacity = nodes.find((node) => node.name === part.node)?.capacity;
+    const capacity = capacities.get(part.node);
     return [
       part.node,
       String(part.succeeded),

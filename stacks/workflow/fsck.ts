@@ -76,8 +76,10 @@ export async function fsck(
     const mayMend = fix && (look.ledger !== undefined || forget === environment);
     const mending = { config, client: look.ledger === undefined ? undefined : client, log: onProgress, signal };
     for (const finding of look.findings) {
-      if (mayMend) onProgress(finding.found);
-      findings.push(mayMend ? await mendedOrNot(finding, look, mending) : { ...told(finding), next: nextOf(finding, look, environment) });
+      // What may be one host under two addresses is for its owner to say.
+      const isForUs = mayMend && !(finding.kind === "second-machine" && finding.onlyTold);
+      if (isForUs) onProgress(finding.found);
+      findings.push(isForUs ? await mendedOrNot(finding, look, mending) : { ...told(finding), next: nextOf(finding, look, environment) });
     }
     if (!isBursterRunning(config.directory)) findings.push(await stoppedBurster(config, fix));
     if (mayMend && look.ledger !== undefined && findings.every(({ failed }) => failed === undefined))

@@ -140,11 +140,15 @@ function configOf(spec: Inputs): BursterConfig {
   });
 }
 
-/** Whether it runs by this; the variables of whoever started it may be others. */
+/** Whether it runs by this; of the variables of whoever started it only the way to the ssh-agent matters, and only where one is used. */
 function holds(file: string, wanted: BursterConfig): boolean {
+  const usesAgent = Object.values(wanted.pools).some(
+    (pool) => pool.provider === "ssh" && pool.hosts.some(({ credential }) => credential.kind === "agent"),
+  );
+  const compared = ({ variables, ...rest }: BursterConfig) => ({ ...rest, agent: usesAgent ? variables.SSH_AUTH_SOCK : undefined });
   try {
     const found = bursterConfig.parse(JSON.parse(readFileSync(file, "utf8")));
-    return isDeepStrictEqual({ ...found, variables: {} }, { ...wanted, variables: {} });
+    return isDeepStrictEqual(compared(found), compared(wanted));
   } catch {
     return false;
   }
