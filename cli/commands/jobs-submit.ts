@@ -1,6 +1,8 @@
 /** `spillway jobs submit --trace FILE`: runs the jobs of a recorded or synthetic trace on the pool. */
 import { basename } from "node:path";
 import { type Command, Option } from "commander";
+import type { BurstView } from "../../agent/contract/burst-api.ts";
+import type { Client } from "../../agent/contract/client.ts";
 import { SpillwayError } from "../../agent/contract/errors.ts";
 import type { NodeView } from "../../agent/contract/node.ts";
 import { formatCpu, formatDuration, formatMemory, formatUsd } from "../../agent/contract/quantities.ts";
@@ -58,7 +60,7 @@ async function act(command: Command, options: SubmitOptions): Promise<void> {
   const trace = readTrace(options.trace, first);
   const { client } = openEnvironment(command);
   const pool = poolShape(await client.nodes(), options.nodePool);
-  const burstCap = (await client.bursts()).policy?.budget.perHour;
+  const burstCap = (await burstsOf(client))?.policy?.budget.perHour;
   const jobs = convertTrace(trace.jobs, {
     biggest: pool.biggest,
     prefix,
@@ -124,7 +126,7 @@ async function act(command: Command, options: SubmitOptions): Promise<void> {
       withoutOneSuccess: bad,
     });
   else {
-    const bought = (await client.bursts({ all: true })).rows;
+    const bought = (await burstsOf(client))?.rows ?? [];
     const capacities = new Map(bought.flatMap(({ nodes, shape }) => nodes.map((node) => [node, shape] as const)));
     for (const { name, capacity } of pool.nodes) capacities.set(name, capacity);
     print(`\n${totalsTable(totals, capacities)}`);
@@ -135,6 +137,16 @@ async function act(command: Command, options: SubmitOptions): Promise<void> {
   if (bad.length > 0 || succeeded < views.length) {
     say(`Not done: ${bad.slice(0, 5).join(", ")}${bad.length > 5 ? " …" : ""}. \`spillway explain ${bad[0]}\` says why.`);
     process.exitCode = exitCodes.failure;
+  }
+}
+
+/** Undefined from a master of a version before 0.3, which has none. */
+async function burstsOf(client: Client): Promise<BurstView | undefined> {
+  try {
+    return await client.bursts({ all: true });
+  } catch (error) {
+    if (error instanceof SpillwayError && error.code === "not-found") return undefined;
+    throw error;
   }
 }
 

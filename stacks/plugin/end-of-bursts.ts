@@ -27,10 +27,20 @@ export async function waitForBursts(
   context: ResourceContext,
 ): Promise<void> {
   const config = burstDirectory === undefined ? undefined : readBursterConfig(burstDirectory);
-  const rows = (await client.bursts()).rows;
+  const rows = await rowsOf(client);
   if (rows.length > 0) await waitForRows(client, rows, { environment, drainMs, config }, context);
   // What a ledger that was lost knew of.
   if (config !== undefined) await endUnaccountedBursts(config, context);
+}
+
+/** A master of a version before 0.3 has no bursts. */
+async function rowsOf(client: Client): Promise<readonly BurstRow[]> {
+  try {
+    return (await client.bursts()).rows;
+  } catch (error) {
+    if (error instanceof SpillwayError && error.code === "not-found") return [];
+    throw error;
+  }
 }
 
 async function waitForRows(

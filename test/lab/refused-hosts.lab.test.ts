@@ -85,7 +85,7 @@ it("goes on without them where the settings say so, and tells who was left out (
   writeRack(checkout, sixHosts(wrongKey), { onFailure: "continue" });
   const { code, text } = await up();
   expect(code, text).toBe(0);
-  expect(text).toMatch(/One pool: 1 nodes/);
+  expect(text).toMatch(/One pool: 1 node ·/);
   expect(text.match(/left out/g)).toHaveLength(5);
   expect(await withClient(nodeStates)).toEqual({ good: "ready" });
   expect((await checkout.spillway(["run", "--", "hostname"], { env: { SPILLWAY_ENV: environment } })).stdout).toBe("good\n");
