@@ -187,14 +187,18 @@ describe("Pulumi", () => {
     },
   );
 
-  test.each([["up"], ["nodes", "shell", "m-1", "--", "true"], ["--env", "local", "nodes", "trust", "m-1"], ["doctor", "m-1"]])(
-    "is needed by: %s %s %s",
-    async (...words) => {
-      const { code, stderr } = await bench.launch(...words);
-      expect(code).toBe(1);
-      expect(stderr).toContain("the Pulumi CLI is needed");
-    },
-  );
+  test.each([
+    ["up"],
+    ["nodes", "shell", "m-1", "--", "true"],
+    ["--env", "local", "nodes", "trust", "m-1"],
+    ["doctor", "m-1"],
+    ["fsck"],
+    ["fsck", "local", "--fix"],
+  ])("is needed by: %s %s %s", async (...words) => {
+    const { code, stderr } = await bench.launch(...words);
+    expect(code).toBe(1);
+    expect(stderr).toContain("the Pulumi CLI is needed");
+  });
 
   test("the doctor sees the one in the cache, and fetches none", async () => {
     bench.program("node", "case $1 in --version) echo v24.21.0 ;; *) echo $PATH ;; esac");

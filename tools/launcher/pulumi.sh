@@ -25,7 +25,7 @@ needs_pulumi() {
     shift
   done
   case $verb:$noun in
-    up:* | preview:* | destroy:* | env:* | test:* | nodes:shell | nodes:trust | doctor:?*) return 0 ;;
+    up:* | preview:* | destroy:* | env:* | test:* | nodes:shell | nodes:trust | doctor:?* | fsck:*) return 0 ;;
     *) return 1 ;;
   esac
 }
