@@ -65,12 +65,10 @@ export async function runBurster(
         working.delete(row.id);
         running.delete(ended);
         // The row may have moved while it was worked on.
-        wake();
+        void refresh();
       });
     running.add(ended);
   }
-
-  let wake = () => {};
 
   /** Answers may overtake each other; an old one is dropped. */
   function take(work: BurstWork): void {
@@ -122,10 +120,8 @@ export async function runBurster(
     }
   }
 
-  wake = () => {
-    if (rows !== undefined && !signal.aborted) void refresh();
-  };
   async function refresh(): Promise<void> {
+    if (signal.aborted) return;
     try {
       take(await client.burstWork());
     } catch {

@@ -38,10 +38,10 @@ export interface KnownStack {
 }
 
 /** Finds the Pulumi CLI, which takes a moment, before the first burst needs it. */
-export async function findPulumi(): Promise<void> {
+export async function findPulumi(): Promise<PulumiCommand> {
   // Asked once: each question for the CLI's version starts it.
   command ??= PulumiCommand.get();
-  await command;
+  return await command;
 }
 
 /** Makes what every burst's stack needs. Safe to repeat. */
@@ -186,10 +186,8 @@ let command: Promise<PulumiCommand> | undefined;
 async function openWorkspace(config: BursterConfig, program?: PulumiFn): Promise<LocalWorkspace> {
   const layout = burstLayout(config.directory);
   prepareBackend(config);
-  await findPulumi();
-  const pulumiCommand = await command;
   return await LocalWorkspace.create({
-    ...(pulumiCommand === undefined ? {} : { pulumiCommand }),
+    pulumiCommand: await findPulumi(),
     workDir: layout.project,
     ...(program === undefined ? {} : { program }),
     envVars: {

@@ -105,39 +105,10 @@ async function install(spec: Inputs, context: ResourceContext): Promise<Outputs>
   return { health: "ok" };
 }
 
+/** The same names mean the same in both; what the process has no use for is left out by the schema. */
 function configOf(spec: Inputs): BursterConfig {
-  const {
-    environment,
-    environmentId,
-    endpoint,
-    masterInstance,
-    caCert,
-    adminToken,
-    pools,
-    policy,
-    sweep,
-    directory,
-    machines,
-    logs,
-    version,
-  } = spec;
-  return bursterConfig.parse({
-    version,
-    holder: `${hostname()}:${directory}`,
-    environment,
-    environmentId,
-    endpoint,
-    masterInstance,
-    caCert,
-    adminToken,
-    pools,
-    expireAfterMs: policy.expireAfterMs,
-    sweep,
-    directory,
-    machines,
-    logs,
-    variables: variablesToKeep(),
-  });
+  const holder = `${hostname()}:${spec.directory}`;
+  return bursterConfig.parse({ ...spec, holder, expireAfterMs: spec.policy.expireAfterMs, variables: variablesToKeep() });
 }
 
 /** Whether it runs by this; of the variables of whoever started it only the way to the ssh-agent matters, and only where one is used. */
