@@ -65,7 +65,9 @@ export async function runJobs(checkout: Checkout): Promise<void> {
 /** No process, no directory but the logs, nothing for git. */
 export async function expectNothingLeft(checkout: Checkout): Promise<void> {
   // The plugin of a killed engine ends itself within half a second.
-  await waitUntil("the last process has ended", () => processesOf(checkout.directory).length === 0, 5000);
+  await waitUntil("the last process has ended", () => processesOf(checkout.directory).length === 0, 5000).catch((cause: unknown) => {
+    throw new Error(`${String(cause)}\n${JSON.stringify(processesOf(checkout.directory), undefined, 2)}`, { cause });
+  });
   expect(readdirSync(checkout.state)).toEqual(["logs"]);
   expect(checkout.gitStatus()).toBe("");
 }
