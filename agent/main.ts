@@ -1,5 +1,5 @@
 /**
- * The one entry of the bundle: `agent`, `master`, `join`, `renew`, `version`. Heavy parts are loaded only by the command that needs them.
+ * The one entry of the bundle: `agent`, `master`, `join`, `renew`, `check`, `pins`, `version`. Heavy parts are loaded only by the command that needs them.
  *
  * Exit codes: 0 done (for `agent`: the node was removed and everything is stopped) · 1 a fault of the world, told on stderr ·
  * 2 wrong usage or a wrong configuration file · 143 `agent` was ended by TERM or INT; its tasks go on.
@@ -18,6 +18,8 @@ const usage = `usage: agent.js <command>
   master --config FILE            run the master
   join   --config FILE [--force]  get this node's certificate; the join token is read from stdin
   renew  --config FILE            renew this node's certificate now
+  check  --config FILE            whether this bundle can run the role of that file here; changes nothing
+  pins   --config FILE            print what the master of that file knows of machines and bursts, a JSON line each
   version                         print the versions as JSON`;
 
 const exitCodes = { fault: 1, usage: 2 } as const;
@@ -37,7 +39,7 @@ async function main(argv: readonly string[]): Promise<void> {
     case "master": {
       const config = readConfig(configFile, masterConfig);
       const { runMaster } = await import("./master/main.ts");
-      await runMaster(config);
+      await runMaster(config, { bundle: bundleDigest() });
       break;
     }
     case "join": {
@@ -50,6 +52,19 @@ async function main(argv: readonly string[]): Promise<void> {
       const config = readConfig(configFile, agentConfig);
       const { renewCertificate } = await import("./node/renew.ts");
       process.stdout.write(`${await renewCertificate(config)}\n`);
+      break;
+    }
+    case "check": {
+      const { checkAgent, checkMaster } = await import("./node/self-test.ts");
+      const isAgent = readConfig(configFile, z.looseObject({})).node !== undefined;
+      if (isAgent) await checkAgent(readConfig(configFile, agentConfig), { taskSupervisor: taskSupervisor() });
+      else await checkMaster(readConfig(configFile, masterConfig));
+      process.stdout.write(`${isAgent ? "agent" : "master"} ${productVersion} can run here\n`);
+      break;
+    }
+    case "pins": {
+      const { knownPins } = await import("./master/pins.ts");
+      for (const line of knownPins(readConfig(configFile, masterConfig))) process.stdout.write(`${JSON.stringify(line)}\n`);
       break;
     }
     case "version": {

@@ -16,8 +16,11 @@ export interface Remote {
    * Throws `remote-command-failed` with the command's own last words.
    */
   change(point: CrashPoint, sentence: string, argv: readonly string[], options?: RunOptions): Promise<string>;
-  /** The same machine with each command under `prefix`, e.g. sudo; the sentences are shared. */
-  as(prefix: readonly string[]): Remote;
+  /**
+   * The same machine with each command under `prefix`, e.g. sudo; the sentences are shared. `preamble` is written to each
+   * command's standard input before its own: that of the prefix.
+   */
+  as(prefix: readonly string[], preamble?: string): Remote;
   /** The sentences of all changes so far. */
   readonly sentences: readonly string[];
 }
@@ -35,18 +38,21 @@ export function remoteOver(session: Session, options: RemoteOptions): Remote {
 function remoteUnder(
   session: Session,
   remote: RemoteOptions,
-  { prefix, sentences }: { readonly prefix: readonly string[]; readonly sentences: string[] },
+  { prefix, preamble, sentences }: { readonly prefix: readonly string[]; readonly preamble?: string; readonly sentences: string[] },
 ): Remote {
   const { where, dryRun = false, onSentence } = remote;
+  const run = (argv: readonly string[], options?: RunOptions) =>
+    session.run([...prefix, ...argv], preamble === undefined ? options : { ...options, preamble });
   return {
     sentences,
-    as: (words) => remoteUnder(session, remote, { prefix: words, sentences }),
-    read: (argv, options) => session.run([...prefix, ...argv], options),
+    as: (words, before) =>
+      remoteUnder(session, remote, { prefix: words, sentences, ...(before === undefined ? {} : { preamble: before }) }),
+    read: run,
     async change(point, sentence, argv, options) {
       sentences.push(sentence);
       onSentence?.(sentence);
       if (dryRun) return "";
-      const result = await withCrashPoint(point, () => session.run([...prefix, ...argv], options));
+      const result = await withCrashPoint(point, () => run(argv, options));
       if (result.code === 0) return result.stdout;
       const words = readable(`${result.stderr}\n${result.stdout}`.trim().split("\n").slice(-4).join(" · "));
       throw new SpillwayError(`could not ${sentence}: ${words === "" ? `the command ended with ${result.code}` : words}`, {

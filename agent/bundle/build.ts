@@ -5,6 +5,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import type { BundlePlatform } from "../contract/bundle-platform.ts";
+import { describeError, SpillwayError } from "../contract/errors.ts";
 import type { CarriedNode } from "./contents.ts";
 import { missingBinary, nodeBinaryFor } from "./node-binary.ts";
 
@@ -12,6 +13,8 @@ export interface BundleOptions {
   readonly platform: BundlePlatform;
   /** The Node binary to put in; by default the one of npm's package, fetched into the cache when it is not there. */
   readonly nodeBinary?: string;
+  /** The checkout whose agent goes in, with its dependencies installed; by default this one. How it is built is always ours. */
+  readonly repository?: string;
   /** Where tarballs are kept; by default `bundles` in the cache. */
   readonly outDir?: string;
   /** What takes long, while it does: a download from npm. */
@@ -32,14 +35,15 @@ export interface Bundle {
 const buildVersion = 3;
 /** Tarballs of former sources, and parts of them, are deleted after this long. */
 const keepTarballsMs = 14 * 24 * 3_600_000;
-const repository = resolve(import.meta.dirname, "../..");
+const ownRepository = resolve(import.meta.dirname, "../..");
 const record = z.object({ digest: z.string(), bytes: z.number(), sha256: z.string(), stamp: z.string() });
 
 /** A call with nothing changed costs a look at the sources, some 20 ms. Throws `node-binary-missing`, `bundle-failed`. */
 export async function buildBundle(options: BundleOptions): Promise<Bundle> {
   const outDir = options.outDir ?? join(cacheDirectory(), "bundles");
+  const repository = resolve(options.repository ?? ownRepository);
   const node = await carriedNode(options);
-  const recordFile = join(outDir, `${options.platform}-${await keyOf(node)}.json`);
+  const recordFile = join(outDir, `${options.platform}-${await keyOf(repository, node)}.json`);
   const cached = await readCached(recordFile, outDir);
   if (cached !== undefined) return cached;
 
@@ -73,9 +77,9 @@ async function carriedNode({ platform, nodeBinary, onProgress }: BundleOptions):
 }
 
 /** What decides about the bundle's content: the sources, the locked dependencies, the Node binary's size and time. */
-async function keyOf(node: CarriedNode | undefined): Promise<string> {
+async function keyOf(repository: string, node: CarriedNode | undefined): Promise<string> {
   const parts = [`build ${buildVersion}`];
-  const names = (await readdir(join(repository, "agent"), { recursive: true })).filter(isSource).sort();
+  const names = (await readdir(join(repository, "agent"), { recursive: true }).catch(notACheckout(repository))).filter(isSource).sort();
   for (const path of [...names.map((name) => join("agent", name)), "package-lock.json"]) {
     parts.push(`${path} ${hash("sha256", await readFile(join(repository, path)))}`);
   }
@@ -86,6 +90,17 @@ async function keyOf(node: CarriedNode | undefined): Promise<string> {
     parts.push(`node ${resolve(node.file)} ${size} ${mtimeMs}`);
   }
   return hash("sha256", parts.join("\n")).slice(0, 32);
+}
+
+function notACheckout(repository: string): (cause: unknown) => never {
+  return (cause) => {
+    throw new SpillwayError(`there is no agent to build: ${describeError(cause)}`, {
+      code: "bundle-failed",
+      where: repository,
+      hint: "It is to be a checkout of Spillway in which `npm ci` has run.",
+      cause,
+    });
+  };
 }
 
 function isSource(name: string): boolean {

@@ -1,7 +1,7 @@
 /** The supervisor of a role, under each shell that is called `sh` somewhere. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -32,8 +32,12 @@ describe.each(["/bin/dash", "/bin/bash", "/bin/busybox"].filter(existsSync))("un
   });
 
   function supervise(...command: string[]): ChildProcess {
+    return superviseWith({}, ...command);
+  }
+
+  function superviseWith(env: Record<string, string>, ...command: string[]): ChildProcess {
     const args = [...(shell.endsWith("busybox") ? ["sh"] : []), script, state, "--", ...command];
-    const child = spawn(shell, args, { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(shell, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } });
     for (const stream of [child.stdout, child.stderr]) {
       stream?.on("data", (data: Buffer) => {
         told += data.toString();
@@ -138,9 +142,50 @@ describe.each(["/bin/dash", "/bin/bash", "/bin/busybox"].filter(existsSync))("un
     expect(await ended(child)).toBe(0);
   });
 
+  test("its log is kept below its bound, with one older part; nothing of what watches it is left", async () => {
+    const log = join(state, "role.log");
+    const size = (file: string) => (existsSync(file) ? statSync(file).size : 0);
+    const bounds = { SPILLWAY_ROLE_LOG: log, SPILLWAY_ROLE_LOG_BYTES: "2000", SPILLWAY_ROLE_LOG_SECONDS: "0.05" };
+    // A marker in its environment shows which processes are its own.
+    const mark = `SUPERVISED_BY_TEST=${state}`;
+    const child = superviseWith(
+      { ...bounds, SUPERVISED_BY_TEST: state },
+      ...counting(`while :; do printf '%0100d\\n' 7 >>"${log}"; sleep 0.005; done`),
+    );
+    await until("it was kept and begun anew", () => size(`${log}.1`) > 2000 && size(log) < 2000);
+    const first = statSync(`${log}.1`).mtimeMs;
+    await until("once more", () => size(`${log}.1`) > 2000 && statSync(`${log}.1`).mtimeMs !== first);
+    expect(
+      readFileSync(log, "utf8")
+        .split("\n")
+        .slice(0, -1)
+        .every((line) => line.length === 100),
+    ).toBe(true);
+    child.kill("SIGTERM");
+    await ended(child);
+    await until("no process of it is left", () => processesWith(mark).length === 0);
+  });
+
+  test("the role knows nothing of the log's bounds", async () => {
+    const bounds = { SPILLWAY_ROLE_LOG: join(state, "role.log"), SPILLWAY_ROLE_LOG_BYTES: "1000" };
+    await ended(superviseWith(bounds, "sh", "-c", `env >"${state}/env"`));
+    expect(read("env")).not.toContain("SPILLWAY_ROLE_LOG");
+  });
+
   test("wrong usage is told with 2", async () => {
     const child = spawn(shell.endsWith("busybox") ? "/bin/dash" : shell, [script, state], { stdio: "ignore" });
     started.push(child);
     expect(await ended(child)).toBe(2);
   });
 });
+
+/** Ids of processes that have this in their environment. */
+function processesWith(variable: string): string[] {
+  return readdirSync("/proc").filter((name) => {
+    try {
+      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/environ`, "utf8").split("\0").includes(variable);
+    } catch {
+      return false;
+    }
+  });
+}

@@ -26,3 +26,11 @@ mv -f "$1.new" "$1"`,
 export function pointLink(link: string, target: string): string[] {
   return script(`set -e; mkdir -p "$(dirname "$1")"; ln -sfn "$2" "$1"`, link, target);
 }
+
+/**
+ * Where SELinux is on: gives these files, and what is below them, the labels that the host's policy has for their places. What
+ * is not there is passed over. Without the right label systemd may not run a program.
+ */
+export function restoreLabels(...paths: readonly string[]): string[] {
+  return script(`PATH=$PATH:/usr/sbin:/sbin; for path do if [ -e "$path" ]; then restorecon -R "$path" || exit 1; fi; done`, ...paths);
+}
