@@ -4,6 +4,7 @@ import { withCrashPoint } from "../../agent/contract/crash-point.ts";
 import { describeError, SpillwayError } from "../../agent/contract/errors.ts";
 import type { BurstEvent, BurstRow, LaunchPhase } from "../../agent/contract/ledger.ts";
 import { formatDuration } from "../../agent/contract/quantities.ts";
+import { engineWords } from "../engine-words.ts";
 import { trackProgress } from "../workflow/progress.ts";
 import type { BursterConfig } from "./config.ts";
 import { launchTimes } from "./launch-times.ts";
@@ -61,7 +62,7 @@ export async function launchBurst(burst: string, operation: Operation): Promise<
     if (error instanceof SpillwayError && error.code === "burst-busy") throw error;
     // Whoever aborted it has other plans for it, and the row says which.
     if (operation.signal.aborted) return;
-    const said = errors.length > 0 ? errors.join("; ") : firstLine(describeError(error));
+    const said = errors.length > 0 ? errors.join("; ") : (engineWords(error).split("\n")[0] ?? "");
     if (outOfTime.aborted) return await endLate(burst, operation, errors.join("; "));
     if (wasInterrupted(errors)) throw interrupted(burst, said, error);
     return await fail(operation, burst, said);
@@ -120,9 +121,4 @@ function interrupted(burst: string, said: string, cause: unknown): SpillwayError
     hint: "It is gone on with in a moment.",
     cause,
   });
-}
-
-function firstLine(text: string): string {
-  const stderr = /stderr:\s*([\s\S]*?)(?:\n\s*err\?:|$)/.exec(text)?.[1]?.trim();
-  return (stderr === undefined || stderr === "" ? text : stderr).split("\n")[0] ?? text;
 }

@@ -2,6 +2,7 @@
 import { withCrashPoint } from "../../agent/contract/crash-point.ts";
 import { describeError, SpillwayError } from "../../agent/contract/errors.ts";
 import type { BurstRow } from "../../agent/contract/ledger.ts";
+import { engineWords } from "../engine-words.ts";
 import { trackProgress } from "../workflow/progress.ts";
 import { type Operation, report } from "./launch.ts";
 import { endMachine, listBurstMachines, unaskedSentence } from "./machines.ts";
@@ -58,8 +59,8 @@ export async function destroyStack(burst: string, { config, log, signal }: Pick<
   try {
     await withCrashPoint("burst.destroy", () => destroyBurst(config, burst, { onEvent, signal }));
   } catch (error) {
-    if (errors.length === 0) throw error;
-    throw stillThere(burst, errors.join("; "), error);
+    if (error instanceof SpillwayError) throw error;
+    throw stillThere(burst, errors.length > 0 ? errors.join("; ") : engineWords(error), error);
   }
   await withCrashPoint("burst.remove-stack", () => removeBurstStack(config, burst));
 }

@@ -2,13 +2,13 @@
  * The Pulumi stack of one burst: made, destroyed and removed by the Automation API, in a backend of the bursts' own. Which
  * stacks there are is read off the backend's files, so that asking starts no engine and takes no lock.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { type EngineEvent, LocalWorkspace, PulumiCommand, type PulumiFn, Stack } from "@pulumi/pulumi/automation/index.js";
 import { z } from "zod";
 import { SpillwayError } from "../../agent/contract/errors.ts";
 import { type Machine, machine } from "../../agent/contract/machine.ts";
+import { fileBackendUrl } from "../file-backend.ts";
 import { type LockHolder, lockHolder } from "../workflow/dead-locks.ts";
 import { type BursterConfig, burstLayout } from "./config.ts";
 import { signalled } from "./signalled.ts";
@@ -70,9 +70,12 @@ export async function applyBurst(config: BursterConfig, burst: string, program: 
   );
 }
 
-/** Destroys what the stack knows, then the stack. Nothing happens when there is none. */
+/**
+ * Destroys what the stack knows. Nothing happens when there is none, or one that a power cut left unreadable: no engine
+ * could ever open that again, and what the burst has is found by its providers' tags.
+ */
 export async function destroyBurst(config: BursterConfig, burst: string, run: EngineRun): Promise<void> {
-  if (!stackExists(config, burst)) return;
+  if (!stackExists(config, burst) || isUnreadable(config, burst)) return;
   const stack = await openStack(config, burst, async () => ({}));
   await bounded(config, burst, run, () => stack.destroy({ parallel, color: "never", suppressProgress: true, ...run }));
 }
@@ -123,21 +126,33 @@ function ownerOf(pid: number): number | undefined {
   }
 }
 
-/** Takes a stack that holds nothing any more out of the backend. */
+/** Takes a stack that holds nothing any more out of the backend, with the copy and the locks' directory that Pulumi would leave. */
 export async function removeBurstStack(config: BursterConfig, burst: string): Promise<void> {
-  if (!stackExists(config, burst)) return;
-  const workspace = await openWorkspace(config);
-  await workspace.removeStack(stackName(burst));
+  if (stackExists(config, burst) && !isUnreadable(config, burst)) {
+    const workspace = await openWorkspace(config);
+    await workspace.removeStack(stackName(burst));
+  }
+  const file = stackFile(config, burst);
+  for (const left of [`${file}.bak`, locksDirectory(config, burst), file]) rmSync(left, { recursive: true, force: true });
 }
 
 /** The engine that is at work on this burst right now; a lock of a dead one is taken off. */
 export function engineAtWork(config: Pick<BursterConfig, "directory">, burst: string): LockHolder | undefined {
-  const locks = join(burstLayout(config.directory).backend, ".pulumi", "locks", "organization", projectName, stackName(burst));
-  return lockHolder(locks, { isOwn: true });
+  return lockHolder(locksDirectory(config, burst), { isOwn: true });
 }
 
 export function stackExists(config: Pick<BursterConfig, "directory">, burst: string): boolean {
-  return existsSync(join(stacksDirectory(config), `${stackName(burst)}.json`));
+  return existsSync(stackFile(config, burst));
+}
+
+/** The backend replaces its files by rename without asking for them to be on the disk. */
+function isUnreadable(config: Pick<BursterConfig, "directory">, burst: string): boolean {
+  try {
+    JSON.parse(readFileSync(stackFile(config, burst), "utf8"));
+    return false;
+  } catch (error) {
+    return error instanceof SyntaxError;
+  }
 }
 
 const resource = z.object({ type: z.string(), outputs: z.record(z.string(), z.unknown()).default({}) });
@@ -173,8 +188,16 @@ function readState(file: string): Omit<KnownStack, "burst"> {
   }
 }
 
+function stackFile(config: Pick<BursterConfig, "directory">, burst: string): string {
+  return join(stacksDirectory(config), `${stackName(burst)}.json`);
+}
+
 function stacksDirectory({ directory }: Pick<BursterConfig, "directory">): string {
   return join(burstLayout(directory).backend, ".pulumi", "stacks", projectName);
+}
+
+function locksDirectory({ directory }: Pick<BursterConfig, "directory">, burst: string): string {
+  return join(burstLayout(directory).backend, ".pulumi", "locks", "organization", projectName, stackName(burst));
 }
 
 function stackName(burst: string): string {
@@ -192,7 +215,7 @@ async function openWorkspace(config: BursterConfig, program?: PulumiFn): Promise
     ...(program === undefined ? {} : { program }),
     envVars: {
       PULUMI_SKIP_UPDATE_CHECK: "1",
-      PULUMI_BACKEND_URL: pathToFileURL(layout.backend).href,
+      PULUMI_BACKEND_URL: fileBackendUrl(layout.backend),
       // Given as such, since one that the caller has in its environment would go before a file.
       PULUMI_CONFIG_PASSPHRASE: readFileSync(layout.passphrase, "utf8").trim(),
       // A burst's stack lives for minutes: its copies would outlive it.

@@ -15,7 +15,7 @@ export interface LockHolder {
 export function lockHolder(directory: string, { isOwn = false }: { readonly isOwn?: boolean } = {}): LockHolder | undefined {
   if (!existsSync(directory)) return undefined;
   for (const name of readdirSync(directory)) {
-    // Beside each lock the backend keeps its attributes, which may be all that a killed process has written.
+    // Environments of version 0.3 and older have attributes beside each lock, which may be all that a killed process has written.
     if (!name.endsWith(".json")) continue;
     const file = join(directory, name);
     const lock = readLock(file);

@@ -2,6 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { SpillwayError } from "../../agent/contract/errors.ts";
 import { type BurstCeiling, burstCeiling } from "../burst-ceiling.ts";
+import { engineWords } from "../engine-words.ts";
 import type { PoolSummary } from "../environment.ts";
 import { environmentProgram } from "../program.ts";
 import { readSettings } from "../settings-file.ts";
@@ -94,10 +95,6 @@ export async function preview(environment: string, options: ProgressOptions): Pr
 export function engineFailure(error: unknown, told: readonly string[], again: string): unknown {
   if (error instanceof SpillwayError) return error;
   const words = [...new Set(told)];
-  if (words.length === 0) {
-    const text = error instanceof Error ? error.message : String(error);
-    const stderr = /stderr:\s*([\s\S]*?)(?:\n\s*err\?:|$)/.exec(text)?.[1]?.trim();
-    words.push(stderr === undefined || stderr === "" ? (text.split("\n")[0] ?? text) : stderr);
-  }
+  if (words.length === 0) words.push(engineWords(error));
   return new SpillwayError(words.join("\n"), { code: "engine", cause: error, hint: `What was done is kept. To go on: ${again}` });
 }

@@ -3,10 +3,10 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { LocalWorkspace, type Stack } from "@pulumi/pulumi/automation/index.js";
 import { parseDocument } from "yaml";
 import { SpillwayError } from "../../agent/contract/errors.ts";
+import { fileBackendUrl } from "../file-backend.ts";
 import { programDirectory, settingsFile, stateLayout } from "../state-layout.ts";
 import { lockHolder } from "./dead-locks.ts";
 
@@ -33,7 +33,7 @@ export function pulumiVariables(environment: string): Record<string, string> {
   }
   return {
     ...common,
-    PULUMI_BACKEND_URL: pathToFileURL(layout.backend).href,
+    PULUMI_BACKEND_URL: fileBackendUrl(layout.backend),
     PULUMI_CONFIG_PASSPHRASE_FILE: layout.passphrase,
   };
 }

@@ -2,12 +2,13 @@
  * kill -9 in the circle of a burst (launch → live → retire): of the burster, its engine, its plugin and the master. Within
  * a bound everything is accounted for again, counted by the process list, and every job is done with one recorded success.
  */
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Client } from "../../agent/contract/client.ts";
 import type { CrashPoint } from "../../agent/contract/crash-point.ts";
+import type { BurstRow } from "../../agent/contract/ledger.ts";
 import { createLocalMachine } from "../../providers/local/pool.ts";
 import { readBursterConfig } from "../../stacks/burst/config.ts";
 import { startBurster, stopBurster } from "../../stacks/burst/unit.ts";
@@ -136,6 +137,19 @@ it.each(moments)("store.commit.burst:%s: a master that dies while it writes its 
   } finally {
     other.remove();
   }
+});
+
+it("a burst's stack that a power cut left empty is given up, and its machines are ended all the same", async () => {
+  await restartBurster({});
+  await goRound(async () => {
+    let row: BurstRow | undefined;
+    await waitUntil(
+      "a burst lives",
+      async () => (row = (await client.bursts()).rows.find(({ state }) => state === "live")) !== undefined,
+      40_000,
+    );
+    writeFileSync(join(checkout.state, "bursts/backend/.pulumi/stacks/spillway-bursts", `burst-${row?.id}.json`), "");
+  }, 10);
 });
 
 it("a master that is killed again and again while it writes its ledger loses no burst", async () => {

@@ -1,5 +1,5 @@
 /** The same job by plain Pulumi, after `eval "$(./spillway env local)"`. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type Checkout, makeCheckout, readContext } from "../support/checkout.ts";
@@ -46,6 +46,12 @@ it("keeps no secret in plain text in the state", async () => {
   for (const secret of secrets) expect(stdout.includes(secret), "a secret stands in the exported stack").toBe(false);
   const stored = readFileSync(join(checkout.state, "backend/.pulumi/stacks/spillway/local.json"), "utf8");
   for (const secret of secrets) expect(stored.includes(secret), "a secret stands in the stored stack").toBe(false);
+});
+
+it("keeps no side file in its state that a killed engine could leave half-written", () => {
+  const files = readdirSync(join(checkout.state, "backend"), { recursive: true, encoding: "utf8" });
+  expect(files).toContain(".pulumi/stacks/spillway/local.json");
+  expect(files.filter((file) => file.endsWith(".attrs"))).toEqual([]);
 });
 
 it("finds a stopped node by refresh and mends it by up", async () => {
