@@ -12,6 +12,7 @@ import { z } from "zod";
 import { agentConfig, masterConfig } from "./contract/agent-config.ts";
 import { describeError, SpillwayError } from "./contract/errors.ts";
 import { productVersion, wireVersion } from "./contract/version.ts";
+import { boundRoleLog } from "./role-log.ts";
 
 const usage = `usage: agent.js <command>
   agent  --config FILE            run the agent of this node
@@ -29,6 +30,7 @@ async function main(argv: readonly string[]): Promise<void> {
   if (command === undefined) throw usageError("a command is missing");
   switch (command) {
     case "agent": {
+      boundOwnLog();
       const config = readConfig(configFile, agentConfig);
       const { runAgent } = await import("./node/run.ts");
       const renewCommand = [process.execPath, import.meta.filename, "renew", "--config", configFile];
@@ -37,6 +39,7 @@ async function main(argv: readonly string[]): Promise<void> {
       break;
     }
     case "master": {
+      boundOwnLog();
       const config = readConfig(configFile, masterConfig);
       const { runMaster } = await import("./master/main.ts");
       await runMaster(config, { bundle: bundleDigest() });
@@ -115,6 +118,12 @@ function readConfig<T>(file: string, schema: z.ZodType<T>): T {
     where: file,
     hint: "bootstrap writes it: `./spillway up <environment>` does that again, with the version it installs",
   });
+}
+
+/** The file is named to the role by supervise.sh, and to nobody below it. */
+function boundOwnLog(): void {
+  boundRoleLog(process.env.SPILLWAY_ROLE_LOG);
+  delete process.env.SPILLWAY_ROLE_LOG;
 }
 
 /** Aborted by the first TERM or INT, with its name as the reason. */

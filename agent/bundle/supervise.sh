@@ -3,8 +3,8 @@
 # Usage: sh supervise.sh STATE_DIR -- COMMAND [ARGUMENT…]
 # STATE_DIR/supervisor.pid and STATE_DIR/role.pid name the two processes. A child that exits with 0 is done; any other
 # exit starts it again after 0.2 s, doubling to 5 s, and from 0.2 s again once it has been up for 30 s.
-# SPILLWAY_ROLE_LOG names the file that its output is appended to: looked at every minute, and when it is larger than
-# 10 MiB kept as FILE.1, in place of an older one, and begun anew. (SPILLWAY_ROLE_LOG_BYTES, _SECONDS: other bounds.)
+# SPILLWAY_ROLE_LOG names the file that its output is appended to: before each start, when it is larger than 10 MiB
+# (SPILLWAY_ROLE_LOG_BYTES), it is kept as FILE.1, in place of an older one, and begun anew. While the role runs it does so itself.
 set -u
 if [ $# -lt 3 ] || [ "$2" != -- ]; then
   echo "usage: sh supervise.sh STATE_DIR -- COMMAND [ARGUMENT...]" >&2
@@ -14,8 +14,7 @@ state=$1
 shift 2
 log=${SPILLWAY_ROLE_LOG:-}
 log_bytes=${SPILLWAY_ROLE_LOG_BYTES:-10485760}
-log_seconds=${SPILLWAY_ROLE_LOG_SECONDS:-60}
-unset SPILLWAY_ROLE_LOG SPILLWAY_ROLE_LOG_BYTES SPILLWAY_ROLE_LOG_SECONDS
+unset SPILLWAY_ROLE_LOG_BYTES
 mark="SPILLWAY_ROLE_STATE=$state" # in the role's environment: by it a role is known again, whatever its command line
 
 say() { # LEVEL MESSAGE: a line like the roles' own
@@ -64,21 +63,12 @@ end_former_child() { # a supervisor that was killed left it behind
   if is_role "$former"; then kill -KILL "$former"; fi
 }
 
-bound_log() { # as long as this supervisor is the one
-  nap=
-  trap 'kill "$nap" 2>/dev/null; exit 0' TERM
-  trap '' INT HUP
-  while alive "$$" && [ "$(content "$state/supervisor.pid")" = "$$" ]; do
-    # Copied and emptied, not renamed: who writes there appends, and can't be told to open it anew. What is written in between is lost.
-    if [ -f "$log" ] && [ "$(wc -c <"$log")" -gt "$log_bytes" ]; then cp "$log" "$log.1" && : >"$log"; fi
-    sleep "$log_seconds" &
-    nap=$!
-    wait "$nap"
-  done 2>/dev/null
+bound_log() {
+  # Copied and emptied, not renamed: who writes there appends, and can't be told to open it anew. What is written in between is lost.
+  if [ -f "$log" ] && [ "$(wc -c <"$log")" -gt "$log_bytes" ]; then cp "$log" "$log.1" && : >"$log"; fi
 }
 
 finish() {
-  if [ -n "$bounding" ]; then kill -TERM "$bounding" 2>/dev/null && wait "$bounding"; fi
   [ "$(content "$state/supervisor.pid")" = "$$" ] && rm -f "$state/supervisor.pid" "$state/role.pid"
   exit 0
 }
@@ -104,18 +94,14 @@ rm -f "$state/supervisor.pid.$$"
 
 stopping=
 child=
-bounding=
 trap '' HUP
 trap 'stopping=1; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null' TERM INT
 end_former_child
-if [ -n "$log" ]; then
-  bound_log </dev/null &
-  bounding=$!
-fi
 
 delay=0.2
 # The pid file is looked at each time round: without it (removed, or taken over) there is nothing to supervise here.
 while [ -z "$stopping" ] && [ "$(content "$state/supervisor.pid")" = "$$" ]; do
+  bound_log
   since=$(date +%s)
   # The child writes its own pid before it becomes the role, so that none can run unknown.
   # shellcheck disable=SC2016 # the child's own $$

@@ -36,7 +36,7 @@ function storedBy(version: string): StoredResource[] {
 }
 
 /** Of which no version that is out has a stack yet. */
-const newInThisVersion = ["spillway:index:Rollout"];
+const newInThisVersion: readonly string[] = [];
 
 it("the stored stacks together hold a resource of every type that is not new", () => {
   const types = new Set(readdirSync(fixtures).flatMap((version) => storedBy(version).map(({ type }) => type)));
