@@ -48,7 +48,7 @@ beforeAll(async () => {
   const tarball = join(directory, "bundle.tar.gz");
   await outputOf(["tar", "-czf", tarball, "-C", join(directory, "bundle"), "."]);
   const sha256 = createHash("sha256").update(readFileSync(tarball)).digest("hex");
-  bundle = { tarball, sha256, digest: "d".repeat(64), bytes: statSync(tarball).size };
+  bundle = { tarball, compression: "gzip", sha256, digest: "d".repeat(64), bytes: statSync(tarball).size };
   host = await sshHost({ environment: { SPILLWAY_ROOT: join(directory, "root") } });
 });
 afterEach(async () => {
