@@ -36,7 +36,7 @@ export interface SshMachineArgs {
 
 export class SshMachine extends pulumi.CustomResource {
   declare readonly machine: pulumi.Output<Machine>;
-  /** Why it can't be used; what that means for the others is decided elsewhere. */
+  /** Why it can't be used, empty when it can; what that means for the others is decided elsewhere. */
   declare readonly problem: pulumi.Output<string | undefined>;
 
   constructor(name: string, args: SshMachineArgs, options?: pulumi.CustomResourceOptions) {

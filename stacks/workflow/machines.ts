@@ -29,7 +29,13 @@ const roleTypes = ["spillway:index:Master", "spillway:index:Node"];
 const deployment = z.object({
   resources: z.array(z.object({ urn: z.string(), type: z.string(), outputs: z.record(z.string(), z.unknown()).default({}) })).default([]),
 });
-const machineOutputs = z.object({ machine, problem: z.string().optional() });
+const machineOutputs = z.object({
+  machine,
+  problem: z
+    .string()
+    .transform((text) => (text === "" ? undefined : text))
+    .optional(),
+});
 const authorityOutputs = z.object({ environmentId: z.string() });
 
 /** Nothing where there is no state. */

@@ -68,7 +68,7 @@ export async function planUpgrade(environment: string, wish: UpgradeWish, onProg
   onProgress("building the bundle");
   const platforms = [...new Set(nodes.map(({ machine }) => bundlePlatformOf(machine, machine.attributes.arch)))];
   const bundles = new Map(
-    await Promise.all(platforms.map(async (platform) => [platform, await bundleAtHand(platform, onProgress)] as const)),
+    await Promise.all(platforms.map(async (platform) => [platform, await bundleAtHand(platform, { onProgress })] as const)),
   );
   const targets = Object.fromEntries([...bundles].map(([platform, { digest }]) => [platform, digest]));
 

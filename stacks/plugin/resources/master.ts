@@ -114,7 +114,7 @@ async function install(spec: Inputs, { endpoint, listen }: Place, context: Resou
   await installRole({
     machine: spec.machine,
     role: "master",
-    bundle: (platform) => bundleAtHand(platform, context.status),
+    bundle: (platform, compression) => bundleAtHand(platform, { compression, onProgress: context.status }),
     files: (layout) => filesOf(spec, layout, endpoint, listen),
     identity: identityFor(spec.machine, spec),
     listenPort: listen.port,

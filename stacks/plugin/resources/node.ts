@@ -125,7 +125,7 @@ async function install(spec: Inputs, context: ResourceContext): Promise<void> {
   await installRole({
     machine: spec.machine,
     role: "agent",
-    bundle: (platform) => bundleAtHand(platform, context.status),
+    bundle: (platform, compression) => bundleAtHand(platform, { compression, onProgress: context.status }),
     identity: identityFor(spec.machine, { environmentId: spec.environmentId, environment: spec.environment }),
     // A local machine has this computer's own way to a master, which is on this computer too or has been dialled from here.
     dials: provider === "local" ? undefined : spec.endpoint,

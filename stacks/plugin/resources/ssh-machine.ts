@@ -40,7 +40,8 @@ const outputs = z.object({
   machine,
   /** `failed`: as last looked at it can't be used, and `problem` says why. */
   status: z.enum(["ok", "failed"]),
-  problem: z.string().optional(),
+  /** Empty when it can be used: what an output lacks is unknown to a preview, and all that depends on it would be told as changing. */
+  problem: z.string().default(""),
 });
 /** What a machine that is refused can't do. */
 const asNode = "become a node";
@@ -60,11 +61,13 @@ export const sshMachine: ResourceHandler<Inputs, Outputs> = {
   },
 
   async read(_id, state, context) {
-    const { problem: _, ...known } = outputs.parse(state);
+    const known = outputs.parse(state);
     try {
       const report = await look(state, state.machine, context);
       const refusal = refusalOf(report.findings, { what: asNode, where: whereOf(state) });
-      return refusal === undefined ? { ...known, status: "ok" } : { ...known, status: "failed", problem: describeError(refusal) };
+      return refusal === undefined
+        ? { ...known, status: "ok", problem: "" }
+        : { ...known, status: "failed", problem: describeError(refusal) };
     } catch (error) {
       return { ...known, status: "failed", problem: describeError(error) };
     }
@@ -96,7 +99,7 @@ async function examine(spec: Inputs, old: (Inputs & Outputs) | undefined, contex
     const report = await look(spec, machineOf(spec, { hostKey, arch }), context, spec.connectTimeoutMs);
     const refusal = refusalOf(report.findings, { what: asNode, where: whereOf(spec) });
     if (refusal !== undefined) throw refusal;
-    return { machine: machineOf(spec, { hostKey, arch: report.facts.arch }), status: "ok" };
+    return { machine: machineOf(spec, { hostKey, arch: report.facts.arch }), status: "ok", problem: "" };
   } catch (error) {
     if (context.signal.aborted) throw error;
     return { machine: machineOf(spec, { hostKey, arch }), status: "failed", problem: describeError(error) };

@@ -73,7 +73,10 @@ export function stepsOf(world: RolloutWorld): Steps {
       each(step, state, async (plan, tell) => {
         try {
           tell(`staging ${short(plan.to)}`);
-          await stageRole({ ...slotRequest(world, plan, tell), bundle: (platform) => bundleAtHand(platform, tell) });
+          await stageRole({
+            ...slotRequest(world, plan, tell),
+            bundle: (platform, compression) => bundleAtHand(platform, { compression, onProgress: tell }),
+          });
           return { phase: "staged" };
         } catch (error) {
           refuseCancelled(error);
