@@ -1,4 +1,4 @@
-/** Hosts that are not simply there: behind two hops, with a sudo password, with an encrypted key, on a line that breaks, and one that shows another key than it should. */
+/** Twelve hosts in two sites, some of them not simply there: behind two hops, with a sudo password, with an encrypted key, on a line that breaks, without systemd, and one that shows another key than it should. */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -14,6 +14,7 @@ import { remainingDifferences } from "./support/snapshot-differences.ts";
 import { type SshProxy, sshProxy } from "./support/ssh-proxy.ts";
 
 const environment = "rack";
+const plain = ["plain1", "plain2", "plain3"];
 const wrongKey = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 const sudoPassword = "correct horse battery";
 const passphrase = "staple of the lab";
@@ -31,8 +32,16 @@ const inLab = (name: string) => join(lab.directory, name);
 
 beforeAll(async () => {
   checkout = makeCheckout(environment);
-  const names = ["first", "outer", "inner", "hidden", "locked", "impostor", "flaky"];
-  lab = await bootLab({ hosts: [...names.map((name) => ({ name })), { name: "asks", sudo: false }] });
+  const named = (site: string, ...names: string[]) => names.map((name) => ({ name, site }));
+  lab = await bootLab({
+    sites: ["berlin", "hamburg"],
+    hosts: [
+      ...named("berlin", "first", "outer", "locked", "flaky", ...plain.slice(0, 2)),
+      ...named("hamburg", "inner", "hidden", "impostor", ...plain.slice(2)),
+      { name: "asks", site: "berlin", sudo: false },
+      { name: "old", site: "hamburg", init: "openrc" },
+    ],
+  });
   await lab.host("asks").read(`echo 'ops:${sudoPassword}' | chpasswd
 printf '%s\\n' 'Defaults:ops timestamp_timeout=0' 'ops ALL=(ALL:ALL) ALL' > /etc/sudoers.d/ops
 chmod 440 /etc/sudoers.d/ops`);
@@ -66,7 +75,7 @@ function writeSettings(): void {
   writeFileSync(inLab("known-hosts"), known.join(""));
   const host = (name: string, over: Record<string, unknown> = {}): RackHost => ({ host: lab.host(name), over });
   const hosts = [
-    host("first"),
+    ...["first", "old", ...plain].map((name) => host(name)),
     host("hidden", { host: "hidden", hostKey: undefined }),
     host("asks", { sudoPassword: "env:OPS_SUDO" }),
     host("locked", { key: inLab("encrypted-key"), keyPassphrase: `file:${inLab("passphrase")}` }),
@@ -95,7 +104,8 @@ it("takes every host that can be reached, goes on when a line breaks in the midd
   const { code, stdout, stderr } = await outcome;
   expect(code, stdout + stderr).toBe(0);
   expect(stdout + stderr).toContain(`the host key is ${lab.host("impostor").hostKey}, expected ${wrongKey} (pinned)`);
-  expect(await states()).toEqual({ first: "ready", hidden: "ready", asks: "ready", locked: "ready", flaky: "ready" });
+  const taken = ["first", "old", ...plain, "hidden", "asks", "locked", "flaky"];
+  expect(await states()).toEqual(Object.fromEntries(taken.map((name) => [name, "ready"])));
   expect((await lab.host("flaky").read("ls /opt/spillway/bundles")).trim().split("\n")).toHaveLength(1);
 });
 
@@ -108,6 +118,11 @@ it("changes nothing the second time", async () => {
         .split("\n")
         .filter((line) => line.includes(` ${name}: start the`)),
     ).toHaveLength(name === "first" ? 2 : 1);
+});
+
+it("has the host without systemd back by itself after its reboot", async () => {
+  await lab.host("old").reboot();
+  await waitUntil("its agent is back", async () => (await states()).old === "ready", 60_000);
 });
 
 it("keeps password and passphrase to itself: they are in no state, no log and no command line", async () => {
