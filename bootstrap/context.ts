@@ -1,5 +1,5 @@
 /** What a bootstrap action is asked to do, and what its phases find out on the way. */
-import type { BundlePlatform } from "../agent/contract/bundle-platform.ts";
+import type { BundleCompression, BundlePlatform } from "../agent/contract/bundle-platform.ts";
 import type { AgentRole, InstallLayout } from "../agent/contract/install-layout.ts";
 import type { Machine } from "../agent/contract/machine.ts";
 import type { MachineFacts, MachineIdentity } from "./machine-facts.ts";
@@ -11,12 +11,15 @@ import type { Session } from "./ssh/session.ts";
 /** A built bundle as it lies on the operator's machine. */
 export interface BundleFile {
   readonly digest: string;
-  /** Path of the tar.gz. */
+  /** Path of the compressed tarball. */
   readonly tarball: string;
+  readonly compression: BundleCompression;
   readonly bytes: number;
-  /** sha256 of the tar.gz, hex. */
+  /** sha256 of that file, hex. */
   readonly sha256: string;
 }
+
+export type BundleSource = (platform: BundlePlatform, compression: BundleCompression) => Promise<BundleFile>;
 
 /** A file that the role needs on the machine; written whole, by rename. */
 export interface InstalledFile {
@@ -31,8 +34,8 @@ export interface InstalledFile {
 export interface BootstrapRequest {
   readonly machine: Machine;
   readonly role: AgentRole;
-  /** The bundle for this kind of machine; built when it is not there yet. */
-  readonly bundle: (platform: BundlePlatform) => Promise<BundleFile>;
+  /** The bundle for this kind of machine, as it can unpack it; built when it is not there yet. */
+  readonly bundle: BundleSource;
   /** Configuration, CA and keys of the role. */
   readonly files: (layout: InstallLayout, facts: MachineFacts) => readonly InstalledFile[];
   /** Whose the machine is to be, or is; another's is left alone. */

@@ -37,6 +37,8 @@ export interface MachineFacts {
   /** How far its clock is ahead of ours (behind: negative), as far as the time of the answer tells. */
   readonly clockSkewMs: number;
   readonly missingTools: readonly string[];
+  /** It can unpack zstd. */
+  readonly zstd?: true;
   /** The machine's command that prints a SHA-256, as words. */
   readonly sha256: readonly string[];
   /** The environment that has Spillway on it. */
@@ -99,6 +101,7 @@ export function machineFacts(text: string, asked: number, answered: number): Mac
     diskFreeMiB: Math.floor(Number(one("diskFreeKiB")) / 1024),
     ...(memoryMiB === 0 ? {} : { memoryMiB }),
     clockSkewMs: clockSkew(one("time"), asked, answered),
+    ...(found.has("zstd") ? { zstd: true as const } : {}),
     missingTools: found.get("missing") ?? [],
     sha256: one("sha256")
       .split(" ")

@@ -2,6 +2,7 @@
 import { SpillwayError } from "../agent/contract/errors.ts";
 import { hostsAtOnce } from "./at-once.ts";
 import { type BootstrapContext, type BootstrapRequest, type Phase, patienceOf } from "./context.ts";
+import { giveBack } from "./ssh/kept-sessions.ts";
 import { type Clock, pauseMs, realClock } from "./ssh/reconnecting.ts";
 
 /**
@@ -22,6 +23,8 @@ export async function runPhases(phases: readonly Phase[], request: BootstrapRequ
       let at = 0;
       try {
         for (at = 0; at < applying.length; at++) await runPhase(applying, at, context);
+        if (context.session !== undefined) giveBack(request.machine, context.session);
+        delete context.session;
         return [...sentences, ...(context.remote?.sentences ?? [])];
       } catch (error) {
         const now = clock.now();

@@ -30,6 +30,8 @@ export function installLayout(root: string) {
   const log = `${root}/var/log/spillway`;
   return {
     owned: [opt, etc, lib, log],
+    /** Programs, and what is being brought. */
+    opt,
     bundles: `${opt}/bundles`,
     /** The unpacked bundle: agent.js, supervise.sh, task-supervisor.sh, bin/node. */
     bundle: (digest: string) => `${opt}/bundles/${digest}`,

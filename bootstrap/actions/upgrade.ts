@@ -1,9 +1,8 @@
 /** How a role moves to another bundle: brought and tried beside the running one, then flipped to, then kept. */
-import type { BundlePlatform } from "../../agent/contract/bundle-platform.ts";
 import type { AgentRole } from "../../agent/contract/install-layout.ts";
 import type { Machine } from "../../agent/contract/machine.ts";
 import { endTrial, readSlots } from "../commands/slots.ts";
-import { type BootstrapContext, type BootstrapRequest, type BundleFile, filledIn, nothingToInstall, type Phase } from "../context.ts";
+import { type BootstrapContext, type BootstrapRequest, type BundleSource, filledIn, nothingToInstall, type Phase } from "../context.ts";
 import { connect } from "../phases/connect.ts";
 import { facts } from "../phases/facts.ts";
 import { flip } from "../phases/flip.ts";
@@ -38,9 +37,7 @@ export async function lookAtSlots(request: SlotRequest): Promise<Slots> {
 }
 
 /** Brings the bundle and lets it look whether it could run there; the role goes on as it is. Throws `self-test-failed`. */
-export async function stageRole(
-  request: SlotRequest & { readonly bundle: (platform: BundlePlatform) => Promise<BundleFile> },
-): Promise<void> {
+export async function stageRole(request: SlotRequest & { readonly bundle: BundleSource }): Promise<void> {
   await runPhases([connect, facts, ownership, uploadBundle, selfTest], { ...nothingElse, ...request });
 }
 

@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { fileHolds, restoreLabels, writeFile } from "./files.ts";
+import { compareFiles, type FileOnMachine, readFiles, restoreLabels, writeFiles } from "./files.ts";
 
 let directory: string;
 beforeEach(() => {
@@ -11,7 +11,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-function run([program = "", ...args]: readonly string[], options: { input?: string; path?: string } = {}): number {
+function run([program = "", ...args]: readonly string[], options: { input?: string | Buffer; path?: string } = {}): number {
   const { input = "", path = process.env.PATH } = options;
   try {
     execFileSync(program, args, { input, env: { ...process.env, PATH: path }, stdio: ["pipe", "ignore", "ignore"] });
@@ -21,12 +21,42 @@ function run([program = "", ...args]: readonly string[], options: { input?: stri
   }
 }
 
-it("writes a file whole and with its mode, and knows what it holds", () => {
-  const file = join(directory, "etc/agent.json");
-  expect(run(writeFile(file, "600"), { input: "{}\n" })).toBe(0);
-  expect(statSync(file).mode & 0o777).toBe(0o600);
-  expect(run(fileHolds(file), { input: "{}\n" })).toBe(0);
-  expect(run(fileHolds(file), { input: "{ }\n" })).not.toBe(0);
+const filesIn = (there: string): FileOnMachine[] => [
+  { path: join(there, "etc/agent.json"), content: "{}\n", mode: "600" },
+  { path: join(there, "etc/it's a ca.pem"), content: "ü no line end", mode: "644" },
+  { path: join(there, "units/empty"), content: "", mode: "644" },
+];
+
+function outputOf([program = "", ...args]: readonly string[]): string {
+  return execFileSync(program, args, { encoding: "utf8" });
+}
+
+it("writes files whole and with their modes, and tells which hold what they should", () => {
+  const files = filesIn(directory);
+  const look = () => compareFiles(outputOf(readFiles(["sha256sum"], files)), files);
+  expect(look()).toEqual({ same: new Set(), there: new Set() });
+  const { argv, stdin } = writeFiles(files, join(directory, "opt"));
+  expect(run(argv, { input: stdin })).toBe(0);
+  for (const { path, content, mode } of files) {
+    expect(readFileSync(path, "utf8")).toBe(content);
+    expect(statSync(path).mode & 0o777).toBe(Number.parseInt(mode, 8));
+  }
+  const [config, ca, empty] = files.map(({ path }) => path) as [string, string, string];
+  expect(look().same).toEqual(new Set([config, ca, empty]));
+  writeFileSync(config, "{ }\n");
+  chmodSync(ca, 0o600);
+  rmSync(empty);
+  expect(look()).toEqual({ same: new Set(), there: new Set([config, ca]) });
+  expect(readdirSync(directory, { recursive: true }).filter((name) => String(name).endsWith(".new"))).toEqual([]);
+});
+
+it("an input that breaks off changes no file and leaves nothing", () => {
+  const files = filesIn(directory);
+  const { argv, stdin } = writeFiles(files, join(directory, "opt"));
+  for (const length of [0, 1, 5, Buffer.byteLength(stdin) - 1]) {
+    expect(run(argv, { input: Buffer.from(stdin).subarray(0, length) })).toBe(1);
+    expect(readdirSync(directory, { recursive: true })).toEqual(["opt"]);
+  }
 });
 
 it("restores the labels of what is there, place by place", () => {

@@ -3,6 +3,7 @@
  * and has not proved itself yet. Whatever is cut off in the middle is done again from what is there.
  */
 import type { AgentRole, InstallLayout } from "../../agent/contract/install-layout.ts";
+import { wholeFunction } from "./bundle.ts";
 import { script } from "./shell.ts";
 
 /**
@@ -11,11 +12,11 @@ import { script } from "./shell.ts";
  */
 export function readSlots(layout: InstallLayout, role: AgentRole): string[] {
   return script(
-    `
+    `${wholeFunction}
 slot() { if link=$(readlink "$1" 2>/dev/null); then printf '%s=%s\\n' "$2" "\${link##*/}"; fi; }
 slot "$1" current
 slot "$2" before
-if [ -f "$1/agent.js" ] && [ -x "$1/bin/node" ]; then echo whole=yes; fi
+if whole "$1" && [ -f "$1/agent.js" ] && [ -x "$1/bin/node" ]; then echo whole=yes; fi
 if link=$(readlink "$1/bin/node" 2>/dev/null); then printf 'node=%s\\n' "$link"; fi
 if [ -f "$3" ]; then printf 'trial=%s\\n' "$(cat "$3")"; fi`,
     layout.current(role),

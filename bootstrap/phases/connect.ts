@@ -2,13 +2,13 @@
 import { whereOf } from "../../agent/contract/machine.ts";
 import { type Phase, patienceOf } from "../context.ts";
 import { remoteOver } from "../remote.ts";
-import { connectSession } from "../ssh/session.ts";
+import { takeSession } from "../ssh/kept-sessions.ts";
 
 export const connect: Phase = {
   title: "connect",
   async run(context) {
     const { machine, dryRun, onProgress, onSentence, signal } = context.request;
-    context.session = await connectSession(machine, { forMs: patienceOf(context.request), signal, onWait: onProgress });
+    context.session = await takeSession(machine, { forMs: patienceOf(context.request), signal, onWait: onProgress });
     context.remote = remoteOver(context.session, {
       where: whereOf(machine),
       dryRun: dryRun ?? false,

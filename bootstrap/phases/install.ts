@@ -1,28 +1,32 @@
 /** Writes configuration and keys, and points a new role at its bundle; only what differs is touched. */
-
-import { fileHolds, pointLink, restoreLabels, writeFile } from "../commands/files.ts";
-import { type BootstrapContext, filledIn, type InstalledFile, type Phase } from "../context.ts";
+import { pointLink, restoreLabels } from "../commands/files.ts";
+import { type BootstrapContext, filledIn, type Phase } from "../context.ts";
 import { supervisionOf } from "../supervision.ts";
+import { compared, put, wantedFiles } from "../wanted-files.ts";
+import { lookAgain } from "./look.ts";
 
 export const install: Phase = {
   title: "install",
   async run(context) {
     const { request } = context;
     const layout = filledIn(context.layout, "layout");
-    const facts = filledIn(context.facts, "facts");
-    for (const file of request.files(layout, facts)) await put(file, context);
-    for (const file of supervisionOf(facts).files(layout, request.role)) {
-      // A unit belongs to its bundle: the new one comes with the rollout, which also knows the way back.
-      if (context.isFormer === true && (await isThere(file, context))) continue;
-      await put(file, context);
-    }
+    const { units, all } = wantedFiles(context);
+    const { same, there } = await compared(all, context);
+    // A unit belongs to its bundle: the new one comes with the rollout, which also knows the way back.
+    const kept = new Set(context.isFormer === true ? units.filter(({ path }) => there.has(path)) : []);
+    await put(
+      all.filter((file) => !same.has(file.path) && !kept.has(file)),
+      context,
+    );
     if (context.restartNeeded) await relabel(context);
     const { digest } = filledIn(context.bundle, "bundle");
-    if (context.slots?.current === digest) return;
-    const sentence = `point the ${request.role} at bundle ${digest.slice(0, 12)}`;
-    const link = pointLink(layout.current(request.role), layout.bundle(digest));
-    await filledIn(context.remote, "remote").change("remote.install", sentence, link);
-    context.restartNeeded = true;
+    if (context.slots?.current !== digest) {
+      const sentence = `point the ${request.role} at bundle ${digest.slice(0, 12)}`;
+      const link = pointLink(layout.current(request.role), layout.bundle(digest));
+      await filledIn(context.remote, "remote").change("remote.install", sentence, link);
+      context.restartNeeded = true;
+    }
+    if (context.restartNeeded) await lookAgain(context);
   },
 };
 
@@ -34,19 +38,4 @@ export async function relabel(context: BootstrapContext): Promise<void> {
   const units = supervisionOf(facts).files(layout, context.request.role);
   const places = [...layout.owned, ...units.map(({ path }) => path)];
   await filledIn(context.remote, "remote").change("remote.install", "restore SELinux labels", restoreLabels(...places));
-}
-
-async function isThere({ path }: InstalledFile, context: BootstrapContext): Promise<boolean> {
-  return (await filledIn(context.remote, "remote").read(["test", "-e", path])).code === 0;
-}
-
-/** Writes the file when it does not hold just that; the role has to be started anew then, unless it notices by itself. */
-export async function put(file: InstalledFile, context: BootstrapContext): Promise<void> {
-  const remote = filledIn(context.remote, "remote");
-  const same = await remote.read(fileHolds(file.path), { stdin: file.content });
-  if (same.code === 0) return;
-  const name = file.path.slice(file.path.lastIndexOf("/") + 1);
-  const sentence = `write ${name} for the ${context.request.role}`;
-  await remote.change("remote.install", sentence, writeFile(file.path, file.mode), { stdin: file.content });
-  if (file.live !== true) context.restartNeeded = true;
 }

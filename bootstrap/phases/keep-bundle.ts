@@ -1,5 +1,5 @@
 /** A role that is installed keeps the bundle it runs: only a rollout, which can go back, moves it to another. */
-import { bundlePlatformOf } from "../bundle-platform-of.ts";
+import { bundlePlatformOf, compressionOf } from "../bundle-platform-of.ts";
 import { pointLink } from "../commands/files.ts";
 import { readSlots } from "../commands/slots.ts";
 import { filledIn, type Phase } from "../context.ts";
@@ -17,7 +17,8 @@ export const keepBundle: Phase = {
     const kept = keptBundle(slots, machine);
     if (kept === undefined) return;
     context.bundle = { digest: kept };
-    const atHand = await request.bundle(bundlePlatformOf(machine, filledIn(context.facts, "facts").arch));
+    const facts = filledIn(context.facts, "facts");
+    const atHand = await request.bundle(bundlePlatformOf(machine, facts.arch), compressionOf(facts));
     context.isFormer = kept !== atHand.digest;
     if (machine.nodeBinary === undefined || machine.nodeBinary === slots.node) return;
     const link = pointLink(`${layout.bundle(kept)}/bin/node`, machine.nodeBinary);

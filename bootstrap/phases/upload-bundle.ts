@@ -1,13 +1,15 @@
 /** Brings the bundle to the machine as one stream, unless that digest is there. */
 import { createReadStream } from "node:fs";
 import { uploadsAtOnce } from "../at-once.ts";
-import { bundlePlatformOf } from "../bundle-platform-of.ts";
+import { bundlePlatformOf, compressionOf } from "../bundle-platform-of.ts";
 import { unpackBundle } from "../commands/bundle.ts";
 import { parseFacts, readInstallation } from "../commands/facts.ts";
 import { pointLink } from "../commands/files.ts";
 import { filledIn, type Phase } from "../context.ts";
 
 const uploadTimeoutMs = 15 * 60_000;
+/** Of the file; ssh2 sends packets of 32 KiB. */
+const chunkBytes = 1024 * 1024;
 
 export const uploadBundle: Phase = {
   title: "upload bundle",
@@ -18,7 +20,7 @@ export const uploadBundle: Phase = {
     const layout = filledIn(context.layout, "layout");
     const facts = filledIn(context.facts, "facts");
     const { nodeBinary } = request.machine;
-    const bundle = await request.bundle(bundlePlatformOf(request.machine, facts.arch));
+    const bundle = await request.bundle(bundlePlatformOf(request.machine, facts.arch), compressionOf(facts));
     context.bundle = bundle;
     const installed = parseFacts((await remote.read(readInstallation(layout, request.role, bundle.digest))).stdout);
     if (installed.has("bundle")) {
@@ -33,6 +35,7 @@ export const uploadBundle: Phase = {
       layout,
       digest: bundle.digest,
       tarballSha256: bundle.sha256,
+      compression: bundle.compression,
       sha256: facts.sha256,
       nodeBinary,
       relabel,
@@ -40,8 +43,9 @@ export const uploadBundle: Phase = {
     let lastPercent = -1;
     await uploadsAtOnce(() =>
       remote.change("remote.upload", sentence, command, {
-        stdin: createReadStream(bundle.tarball),
+        stdin: createReadStream(bundle.tarball, { highWaterMark: chunkBytes }),
         timeoutMs: uploadTimeoutMs,
+        leavesFetched: true,
         onBytes(sent) {
           const percent = Math.floor((100 * sent) / bundle.bytes);
           if (percent < lastPercent + 5) return;

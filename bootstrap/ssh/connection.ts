@@ -1,7 +1,9 @@
 /** Opens an SSH connection, through jump hosts where there are some: the host key is judged before anything is sent. */
+import type { Duplex } from "node:stream";
 import ssh2, { type Client, type ClientChannel, type ServerHostKeyAlgorithm } from "ssh2";
 import { SpillwayError } from "../../agent/contract/errors.ts";
 import type { CredentialReference, JumpHost, Machine } from "../../agent/contract/machine.ts";
+import { batchingSocket } from "./batching-socket.ts";
 import { type OpenCredential, openCredential } from "./credential.ts";
 import { fingerprintOf } from "./host-key.ts";
 import { sharedJump } from "./shared-jumps.ts";
@@ -102,17 +104,17 @@ async function dial(
 ): Promise<{ client: Client } | { error: DialFailure; presented: string | undefined }> {
   const client = new ssh2.Client();
   let presented: string | undefined;
+  let sock: Duplex | undefined;
   try {
-    const sock = through === undefined ? undefined : await forward(through, address);
+    const taken = through === undefined ? batchingSocket(address) : await forward(through, address);
+    sock = taken;
     await new Promise<void>((resolve, reject) => {
       client.once("ready", resolve);
       // `on`, not `once`: a refused connection may tell a second error, and one without a listener ends the process.
       client.on("error", reject);
       client.once("close", () => reject(Object.assign(new Error("it hung up before the login was complete"), { code: hungUp })));
-      // Without it each small message waits 40 ms for the acknowledgement of the one before.
-      client.once("connect", () => void (sock === undefined && client.setNoDelay(true)));
       client.connect({
-        ...(sock === undefined ? { host: address.host, port: address.port } : { sock }),
+        sock: taken,
         username: address.user,
         ...credential,
         ...(kinds === undefined ? {} : { algorithms: { serverHostKey: [...kinds] } }),
@@ -128,6 +130,8 @@ async function dial(
     return { client };
   } catch (error) {
     client.destroy();
+    // The client may not have taken it yet.
+    sock?.destroy();
     return { error: error as DialFailure, presented };
   }
 }

@@ -25,6 +25,8 @@ export interface RunOptions {
 export interface Session {
   /** Runs one command (argv; quoted here) and waits for its end. Throws `ssh-lost`, `no-shell` or `command-timeout`; a non-zero code is a result. */
   run(argv: readonly string[], options?: RunOptions): Promise<CommandResult>;
+  /** False when the connection has broken or was closed. */
+  isOpen(): boolean;
   close(): void;
 }
 
@@ -73,7 +75,11 @@ function sessionOver(client: Client, where: string, close: () => void): Session 
         waiting.delete(fail);
       }
     },
-    close,
+    isOpen: () => lost === undefined,
+    close() {
+      lost ??= new Error("it was closed");
+      close();
+    },
   };
 }
 

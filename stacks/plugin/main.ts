@@ -29,6 +29,7 @@ function keep(file: string, text: string): void {
   appendFileSync(join(directory, file), `${new Date().toISOString()} ${text}\n`);
 }
 
+// The look at a host and what is done to it next are two steps of this process.
 keepSessions();
 const engineAddress = process.argv.slice(2).find((argument) => !argument.startsWith("--"));
 await main(

@@ -8,6 +8,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { cacheDirectory } from "../../agent/bundle/build.ts";
 import { type Machine, machine } from "../../agent/contract/machine.ts";
 import type { Container } from "../lab/support/container.ts";
 import { bootLab } from "../lab/support/lab.ts";
@@ -91,13 +92,15 @@ function contenders(directory: string, hosts: readonly Container[], state: EndSt
   const plan = join(directory, "plan.json");
   writeFileSync(plan, JSON.stringify({ machines, state }), { mode: 0o600 });
   writeFileSync(join(directory, "known_hosts"), hosts.map(({ address, hostPublicKey }) => `${address} ${hostPublicKey}\n`).join(""));
+  const compiled = process.env.NODE_COMPILE_CACHE ?? join(cacheDirectory(), "compile-cache");
   const check = (host: Container) => checkEndState(host, state);
   writeRack(
     checkout,
     hosts.map((host) => ({ host, over: { user: "root" } })),
   );
   return [
-    { name: "action", peer: { command: [node, join(here, "action.ts"), plan], env: {} }, check },
+    // The launcher keeps compiled code for every command of the product.
+    { name: "action", peer: { command: [node, join(here, "action.ts"), plan], env: { NODE_COMPILE_CACHE: compiled } }, check },
     {
       name: "up",
       peer: { command: [join(checkout.directory, "spillway"), "up", "rack", "--yes"], env: {} },

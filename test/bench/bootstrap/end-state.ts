@@ -28,7 +28,7 @@ export interface EndState {
  */
 export async function endStateOf(directory: string): Promise<EndState> {
   const layout = installLayout("");
-  const bundle = await buildBundle({ platform: "linux-x64" });
+  const bundle = await buildBundle({ platform: "linux-x64", compression: "zstd" });
   const root = await createRootCa("bench root", 30);
   const intermediate = await createIntermediate(root, "bench intermediate", 30);
   const config: MasterConfig = {
