@@ -33,7 +33,8 @@ export function readCertificate(layout: InstallLayout): string[] {
 
 /** Everything on the machine that belongs to this role alone. */
 function filesOf(layout: InstallLayout, role: AgentRole): string[] {
-  const slots = [layout.current(role), layout.before(role), layout.filesBefore(role), layout.trial(role)];
+  const before = [layout.before(role), layout.filesBefore(role)].flatMap((path) => [path, `${path}.older`]);
+  const slots = [layout.current(role), ...before, layout.trial(role)];
   const files = [layout.config(role), layout.state(role), layout.logFile(role), ...slots];
   return role === "master" ? [...files, layout.intermediateCertFile, layout.intermediateKeyFile] : files;
 }

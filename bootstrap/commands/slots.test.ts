@@ -73,6 +73,19 @@ describe.each([["/bin/dash"], ["/bin/bash"], ["/bin/busybox", "sh"]].filter(([sh
       expect(slots()).toEqual({ current: a, whole: true });
     });
 
+    it("leaves the slots as they were when a trial is taken back, and can go back further then", () => {
+      flipTo(b);
+      run(endTrial(layout, "agent"));
+      flipTo(c);
+      flipTo(c);
+      for (let time = 0; time < 2; time += 1) run(flipBack(layout, "agent", c));
+      expect(slots()).toEqual({ current: b, before: a, whole: true });
+      expect(readFileSync(unit, "utf8")).toBe("unit of bbbb\n");
+      for (let time = 0; time < 2; time += 1) run(flipBack(layout, "agent", b));
+      expect(slots()).toEqual({ current: a, whole: true });
+      expect(readFileSync(unit, "utf8")).toBe("unit of a\n");
+    });
+
     it("keeps the way back over a flip that is done again", () => {
       flipTo(b, ["job.0.1"]);
       flipTo(b, ["job.1.1"]);

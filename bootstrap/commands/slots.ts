@@ -50,10 +50,12 @@ cat > "$trial.new"
 again=
 if [ "$(cat "$kept/for" 2>/dev/null)" = "$digest" ] && [ -f "$trial" ]; then again=1; fi
 if [ -z "$again" ]; then
-  rm -rf "$kept.new" "$kept"
+  rm -rf "$kept.new"
   mkdir -p "$kept.new"
   for file do if [ -f "$file" ]; then mkdir -p "$kept.new$(dirname "$file")"; cp -p "$file" "$kept.new$file"; fi; done
   printf '%s\\n' "$digest" > "$kept.new/for"
+  if [ -d "$kept" ] && [ "$(cat "$kept/for" 2>/dev/null)" != "$digest" ]; then rm -rf "$kept.older"; mv "$kept" "$kept.older"; fi
+  rm -rf "$kept"
   mv "$kept.new" "$kept"
 fi
 if [ -n "$again" ] && [ "$(readlink "$current")" = "$bundle" ]; then rm -f "$trial.new"; else mv "$trial.new" "$trial"; fi`,
@@ -66,14 +68,21 @@ if [ -n "$again" ] && [ "$(readlink "$current")" = "$bundle" ]; then rm -f "$tri
   );
 }
 
-/** before ← current, current ← the new one; a role that points there already keeps its slots. */
+/**
+ * before ← current, current ← the new one; a role that points there already keeps its slots. What was before that is kept until
+ * the trial has ended, so that one that is taken back leaves the slots as they were.
+ */
 export function flipSlots(layout: InstallLayout, role: AgentRole, digest: string): string[] {
   return script(
     `
 set -e
 was=$(readlink "$1" || :)
 if [ "$was" = "$3" ]; then exit 0; fi
-if [ -n "$was" ]; then ln -sfn "$was" "$2"; fi
+older=$(readlink "$2" || :)
+if [ -n "$was" ] && [ "$older" != "$was" ]; then
+  if [ -n "$older" ]; then ln -sfn "$older" "$2.older"; else rm -f "$2.older"; fi
+  ln -sfn "$was" "$2"
+fi
 ln -sfn "$3" "$1.new"
 mv -fT "$1.new" "$1" 2>/dev/null || { rm -f "$1.new"; ln -sfn "$3" "$1"; }`,
     layout.current(role),
@@ -83,8 +92,9 @@ mv -fT "$1.new" "$1" 2>/dev/null || { rm -f "$1.new"; ln -sfn "$3" "$1"; }`,
 }
 
 /**
- * Leaves the bundle `digest`: current ← before, with the files as they were then. That slot is empty afterwards, so that done
- * twice it goes back once; a role that does not run from that bundle only gets its files back.
+ * Leaves the bundle `digest`: current ← before, with the files as they were then. That slot holds afterwards what it held before a
+ * trial, and nothing after one that had ended, so that done twice it goes back once; a role that does not run from that bundle
+ * only gets its files back.
  */
 export function flipBack(layout: InstallLayout, role: AgentRole, digest: string): string[] {
   return script(
@@ -102,7 +112,14 @@ if [ -n "$was" ] && [ "$(readlink "$current")" = "$bundle" ]; then
   ln -sfn "$was" "$current.new"
   mv -fT "$current.new" "$current" 2>/dev/null || { rm -f "$current.new"; ln -sfn "$was" "$current"; }
 fi
-if [ "$was" = "$(readlink "$current")" ]; then rm -f "$before"; rm -rf "$kept"; fi
+if [ "$was" = "$(readlink "$current")" ]; then
+  older=$(readlink "$before.older" || :)
+  if [ -n "$older" ]; then ln -sfn "$older" "$before"; rm -f "$before.older"; else rm -f "$before"; fi
+fi
+if [ "$(cat "$kept/for" 2>/dev/null)" = "\${bundle##*/}" ]; then
+  rm -rf "$kept"
+  if [ -d "$kept.older" ]; then mv "$kept.older" "$kept"; fi
+fi
 rm -f "$trial" "$trial.new"`,
     layout.current(role),
     layout.before(role),
@@ -117,8 +134,9 @@ export function endTrial(layout: InstallLayout, role: AgentRole): string[] {
   return script(
     `
 set -e
-trial=$1 bundles=$2; shift 2
-rm -f "$trial" "$trial.new"
+trial=$1 bundles=$2 before=$3 kept=$4; shift 4
+rm -f "$trial" "$trial.new" "$before.older"
+rm -rf "$kept.older"
 for bundle in "$bundles"/*; do
   keep=
   for link do if [ "$(readlink "$link" 2>/dev/null || :)" = "$bundle" ]; then keep=1; fi; done
@@ -126,6 +144,8 @@ for bundle in "$bundles"/*; do
 done`,
     layout.trial(role),
     layout.bundles,
-    ...(["agent", "master"] as const).flatMap((one) => [layout.current(one), layout.before(one)]),
+    layout.before(role),
+    layout.filesBefore(role),
+    ...(["agent", "master"] as const).flatMap((one) => [layout.current(one), layout.before(one), `${layout.before(one)}.older`]),
   );
 }
