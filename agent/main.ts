@@ -1,5 +1,5 @@
 /**
- * The one entry of the bundle: `agent`, `master`, `join`, `renew`, `version`. Heavy parts are loaded only by the command that needs them.
+ * The one entry of the bundle: `agent`, `master`, `join`, `renew`, `check`, `pins`, `version`. Heavy parts are loaded only by the command that needs them.
  *
  * Exit codes: 0 done (for `agent`: the node was removed and everything is stopped) · 1 a fault of the world, told on stderr ·
  * 2 wrong usage or a wrong configuration file · 143 `agent` was ended by TERM or INT; its tasks go on.
@@ -12,12 +12,15 @@ import { z } from "zod";
 import { agentConfig, masterConfig } from "./contract/agent-config.ts";
 import { describeError, SpillwayError } from "./contract/errors.ts";
 import { productVersion, wireVersion } from "./contract/version.ts";
+import { boundRoleLog } from "./role-log.ts";
 
 const usage = `usage: agent.js <command>
   agent  --config FILE            run the agent of this node
   master --config FILE            run the master
   join   --config FILE [--force]  get this node's certificate; the join token is read from stdin
   renew  --config FILE            renew this node's certificate now
+  check  --config FILE            whether this bundle can run the role of that file here; changes nothing
+  pins   --config FILE            print what the master of that file knows of machines and bursts, a JSON line each
   version                         print the versions as JSON`;
 
 const exitCodes = { fault: 1, usage: 2 } as const;
@@ -27,6 +30,7 @@ async function main(argv: readonly string[]): Promise<void> {
   if (command === undefined) throw usageError("a command is missing");
   switch (command) {
     case "agent": {
+      boundOwnLog();
       const config = readConfig(configFile, agentConfig);
       const { runAgent } = await import("./node/run.ts");
       const renewCommand = [process.execPath, import.meta.filename, "renew", "--config", configFile];
@@ -35,9 +39,10 @@ async function main(argv: readonly string[]): Promise<void> {
       break;
     }
     case "master": {
+      boundOwnLog();
       const config = readConfig(configFile, masterConfig);
       const { runMaster } = await import("./master/main.ts");
-      await runMaster(config);
+      await runMaster(config, { bundle: bundleDigest() });
       break;
     }
     case "join": {
@@ -50,6 +55,19 @@ async function main(argv: readonly string[]): Promise<void> {
       const config = readConfig(configFile, agentConfig);
       const { renewCertificate } = await import("./node/renew.ts");
       process.stdout.write(`${await renewCertificate(config)}\n`);
+      break;
+    }
+    case "check": {
+      const { checkAgent, checkMaster } = await import("./node/self-test.ts");
+      const isAgent = readConfig(configFile, z.looseObject({})).node !== undefined;
+      if (isAgent) await checkAgent(readConfig(configFile, agentConfig), { taskSupervisor: taskSupervisor() });
+      else await checkMaster(readConfig(configFile, masterConfig));
+      process.stdout.write(`${isAgent ? "agent" : "master"} ${productVersion} can run here\n`);
+      break;
+    }
+    case "pins": {
+      const { knownPins } = await import("./master/pins.ts");
+      for (const line of knownPins(readConfig(configFile, masterConfig))) process.stdout.write(`${JSON.stringify(line)}\n`);
       break;
     }
     case "version": {
@@ -100,6 +118,12 @@ function readConfig<T>(file: string, schema: z.ZodType<T>): T {
     where: file,
     hint: "bootstrap writes it: `./spillway up <environment>` does that again, with the version it installs",
   });
+}
+
+/** The file is named to the role by supervise.sh, and to nobody below it. */
+function boundOwnLog(): void {
+  boundRoleLog(process.env.SPILLWAY_ROLE_LOG);
+  delete process.env.SPILLWAY_ROLE_LOG;
 }
 
 /** Aborted by the first TERM or INT, with its name as the reason. */

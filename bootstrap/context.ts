@@ -1,20 +1,25 @@
 /** What a bootstrap action is asked to do, and what its phases find out on the way. */
-import type { BundlePlatform } from "../agent/contract/bundle-platform.ts";
+import type { BundleCompression, BundlePlatform } from "../agent/contract/bundle-platform.ts";
 import type { AgentRole, InstallLayout } from "../agent/contract/install-layout.ts";
 import type { Machine } from "../agent/contract/machine.ts";
 import type { MachineFacts, MachineIdentity } from "./machine-facts.ts";
 import type { Remote } from "./remote.ts";
+import type { Slots } from "./slots.ts";
+import { defaultPatienceMs, shortPatienceMs } from "./ssh/reconnecting.ts";
 import type { Session } from "./ssh/session.ts";
 
 /** A built bundle as it lies on the operator's machine. */
 export interface BundleFile {
   readonly digest: string;
-  /** Path of the tar.gz. */
+  /** Path of the compressed tarball. */
   readonly tarball: string;
+  readonly compression: BundleCompression;
   readonly bytes: number;
-  /** sha256 of the tar.gz, hex. */
+  /** sha256 of that file, hex. */
   readonly sha256: string;
 }
+
+export type BundleSource = (platform: BundlePlatform, compression: BundleCompression) => Promise<BundleFile>;
 
 /** A file that the role needs on the machine; written whole, by rename. */
 export interface InstalledFile {
@@ -22,13 +27,15 @@ export interface InstalledFile {
   readonly content: string;
   /** Octal, e.g. "600". */
   readonly mode: string;
+  /** The running role notices a change of it by itself: no restart. */
+  readonly live?: true;
 }
 
 export interface BootstrapRequest {
   readonly machine: Machine;
   readonly role: AgentRole;
-  /** The bundle for this kind of machine; built when it is not there yet. */
-  readonly bundle: (platform: BundlePlatform) => Promise<BundleFile>;
+  /** The bundle for this kind of machine, as it can unpack it; built when it is not there yet. */
+  readonly bundle: BundleSource;
   /** Configuration, CA and keys of the role. */
   readonly files: (layout: InstallLayout, facts: MachineFacts) => readonly InstalledFile[];
   /** Whose the machine is to be, or is; another's is left alone. */
@@ -39,8 +46,8 @@ export interface BootstrapRequest {
   readonly dials?: string | undefined;
   /** Agents only: asks the master for a single-use token; undefined when the node has joined and its certificate is good. */
   readonly joinToken?: (machine: { hasCertificate: boolean }) => Promise<string | undefined>;
-  /** Resolves when the role answers as it should; throws what a person should read. */
-  readonly awaitReady: () => Promise<void>;
+  /** Resolves when the role answers as it should, from the bundle it has; throws what a person should read. */
+  readonly awaitReady: (installed: { readonly bundle: string }) => Promise<void>;
   /** What it is doing right now. */
   readonly onProgress?: (text: string) => void;
   /** The sentence of each change, as it is made. */
@@ -48,10 +55,18 @@ export interface BootstrapRequest {
   readonly dryRun?: boolean;
   /** Aborted when the operator cancels: the action ends after the current step. */
   readonly signal?: AbortSignal;
+  /** For how long a host that does not answer is tried again, and one whose connection breaks; as its settings say without it. */
+  readonly patienceMs?: number | undefined;
 }
 
-/** Stands for what only an installation needs, in actions that install nothing. */
-export const nothingToInstall: Pick<BootstrapRequest, "bundle" | "files" | "awaitReady"> = {
+/** ms */
+export function patienceOf({ patienceMs, machine }: Pick<BootstrapRequest, "patienceMs" | "machine">): number {
+  return patienceMs ?? machine.connectTimeoutMs ?? defaultPatienceMs;
+}
+
+/** Stands for what only an installation needs, in actions that install nothing; they soon tell that a host does not answer. */
+export const nothingToInstall: Pick<BootstrapRequest, "bundle" | "files" | "awaitReady" | "patienceMs"> = {
+  patienceMs: shortPatienceMs,
   bundle: () => Promise.reject(new Error("bug: an action that installs nothing has asked for a bundle")),
   files: () => [],
   awaitReady: async () => undefined,
@@ -64,7 +79,11 @@ export interface BootstrapContext {
   remote?: Remote;
   facts?: MachineFacts;
   layout?: InstallLayout;
-  bundle?: BundleFile;
+  /** What the role runs, or is to run. */
+  bundle?: Pick<BundleFile, "digest">;
+  /** That is another bundle than the one at hand: the role was installed before, and stays as it is until a rollout comes to it. */
+  isFormer?: boolean;
+  slots?: Slots;
   /** Whether something changed that a running role has to be restarted for. */
   restartNeeded: boolean;
 }

@@ -86,3 +86,43 @@ it("refuses a taken port, and a machine that can't dial the master", () => {
     "it can't dial the master at https://pool:7070: No route to host",
   ]);
 });
+
+it("takes a host whose services OpenRC starts, and says what tasks lack there", () => {
+  const { systemd: _, ...withoutSystemd } = good;
+  const findings = findingsOf({ ...withoutSystemd, openrc: "0.45.2", init: "init" }, { user: "ops", linked: false });
+  expect(findings.filter(({ ok }) => !ok)).toEqual([]);
+  expect(findings.find(({ name }) => name === "init")?.found).toBe("OpenRC 0.45.2");
+  expect(findings.find(({ name }) => name === "task limits")?.found).toContain("accounted only");
+});
+
+it("refuses a host with another init by its name", () => {
+  const { systemd: _, ...withoutSystemd } = good;
+  const sentences = findingsOf({ ...withoutSystemd, init: "runit" }, { user: "ops", linked: false }).filter(({ ok }) => !ok);
+  expect(sentences.map(({ found }) => found)).toEqual(["its init is runit, without systemd or OpenRC, one of which is needed on a host"]);
+});
+
+it("tells control groups, SELinux, disks and GPUs of a host", () => {
+  const disks = [{ path: "/", sizeMiB: 20_480, freeMiB: 10_240 }];
+  const told = findingsOf(
+    { ...good, cgroup: "v2", selinux: "enforcing", disks, gpus: ["NVIDIA A100", "NVIDIA A100", "AMD"] },
+    { user: "ops", linked: false },
+  );
+  const found = Object.fromEntries(told.map((finding) => [finding.name, finding.found]));
+  expect(found).toMatchObject({
+    "control groups": "version 2",
+    SELinux: expect.stringMatching(/^enforcing/),
+    disks: "/ 10 GiB free of 20 GiB",
+    GPUs: "2 × NVIDIA A100, AMD",
+  });
+  expect(told.every(({ ok }) => ok)).toBe(true);
+});
+
+it("warns when a proxy stands between host and master, since agents dial past it", () => {
+  const dials = { to: "https://pool.example:7070", problem: undefined };
+  const proxyOf = (bypass: string[]) =>
+    findingsOf({ ...good, proxy: { address: "http://proxy:3128", bypass } }, { user: "ops", linked: false, dials }).find(
+      ({ name }) => name === "HTTP proxy",
+    );
+  expect(proxyOf([])).toMatchObject({ ok: true, found: "http://proxy:3128", hint: expect.stringContaining("directly, past that proxy") });
+  expect(proxyOf([".example"])).toEqual({ name: "HTTP proxy", ok: true, found: "http://proxy:3128" });
+});

@@ -1,5 +1,8 @@
 /** What speaks for and against a machine, before anything is changed on it; pure. */
+import { addressOf } from "../agent/contract/endpoint.ts";
 import { SpillwayError } from "../agent/contract/errors.ts";
+import { formatMemory } from "../agent/contract/quantities.ts";
+import { isBypassed } from "./http-proxy.ts";
 import type { MachineFacts } from "./machine-facts.ts";
 
 export interface Finding {
@@ -34,6 +37,7 @@ const neededMemoryMiB = 256;
 const oldestGlibc = "2.28";
 /** The first that knows every property of a task's unit (systemd's NEWS, up to ProtectProc= in 247). */
 const oldestSystemd = 247;
+const mostDisksTold = 8;
 /** Certificates and leases are about time: from here on they would be refused. */
 const clockLimits = { warnMs: 1000, refuseMs: 30_000 };
 
@@ -61,7 +65,9 @@ export function findingsOf(facts: MachineFacts, expected: Expectations): Finding
     ...memory(facts),
     clock(facts),
     tools(facts),
+    ...(facts.root === "" && !expected.linked ? equipment(facts) : []),
     ...port(expected),
+    ...proxy(facts, expected),
     ...reach(expected),
   ];
 }
@@ -69,7 +75,13 @@ export function findingsOf(facts: MachineFacts, expected: Expectations): Finding
 function ownership({ identity }: MachineFacts, { environmentId }: Expectations): Finding[] {
   if (identity === undefined || environmentId === undefined || identity.environmentId === environmentId) return [];
   const found = `it belongs to the environment "${identity.environment}" (${identity.environmentId}) as ${identity.machine}`;
-  return [bad("owner", found, "Destroy that environment first, or take the host out of these settings.")];
+  return [
+    bad(
+      "owner",
+      found,
+      `Destroy that environment first, or take the host out of these settings. If it is this very environment and its state was lost: spillway nodes adopt ${identity.environment}`,
+    ),
+  ];
 }
 
 function platform(facts: MachineFacts, linked: boolean): Finding[] {
@@ -98,17 +110,58 @@ function libc({ libc: found }: MachineFacts): Finding {
 }
 
 function hostRights(facts: MachineFacts, user: string): Finding[] {
-  const rule = `Allow it there: echo '${user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/spillway, or write user: root`;
+  const rule = `Allow it there: echo '${user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/spillway, or write user: root, or where its password is (sudoPassword: ask)`;
   const rights: Record<MachineFacts["rights"], Finding> = {
     root: good("root rights", "logged in as root"),
     sudo: good("root rights", "by sudo, without a password"),
+    "sudo-password": good("root rights", "by sudo, with its password"),
     none: bad("root rights", `its user ${user} may not use sudo without a password`, rule),
     "no-sudo": bad("root rights", `its user ${user} is not root, and there is no sudo`, "Install sudo there, or write user: root"),
   };
-  const { systemd } = facts;
-  if (systemd === undefined) return [rights[facts.rights], bad("init", "its init is not systemd, which this version needs on a host")];
-  if (systemd < oldestSystemd) return [rights[facts.rights], bad("init", `its systemd is ${systemd}; ${oldestSystemd} or newer is needed`)];
-  return [rights[facts.rights], good("init", `systemd ${systemd}`)];
+  return [rights[facts.rights], initOf(facts)];
+}
+
+function initOf({ systemd, openrc, init }: MachineFacts): Finding {
+  if (systemd !== undefined && systemd < oldestSystemd)
+    return bad("init", `its systemd is ${systemd}; ${oldestSystemd} or newer is needed`);
+  if (systemd !== undefined) return good("init", `systemd ${systemd}`);
+  // There tasks have no sandbox and no limits of the kernel, only users of their own.
+  if (openrc !== undefined) return good("init", `OpenRC ${openrc}`.trim());
+  const named = init === undefined ? "neither systemd nor OpenRC starts its services" : `its init is ${init}, without systemd or OpenRC`;
+  return bad("init", `${named}, one of which is needed on a host`, "Install systemd or OpenRC there, and boot it with that.");
+}
+
+/** What is worth knowing of a host before tasks run there; nothing of it speaks against the host. */
+function equipment({ cgroup, openrc, selinux, disks, gpus }: MachineFacts): Finding[] {
+  return [
+    ...(cgroup === undefined
+      ? []
+      : [good("control groups", cgroup === "hybrid" ? "version 1 and 2 (hybrid)" : `version ${cgroup.slice(1)}`)]),
+    ...(openrc === undefined ? [] : [good("task limits", "accounted only: without systemd the kernel holds tasks to none")]),
+    ...(selinux === undefined ? [] : [good("SELinux", `${selinux}; the bundle's labels are set by the host's policy`)]),
+    ...(disks === undefined ? [] : [good("disks", disks.slice(0, mostDisksTold).map(diskText).join(", "))]),
+    ...(gpus === undefined ? [] : [good("GPUs", countedText(gpus))]),
+  ];
+}
+
+function diskText({ path, sizeMiB, freeMiB }: NonNullable<MachineFacts["disks"]>[number]): string {
+  return `${path} ${formatMemory(freeMiB)} free of ${formatMemory(sizeMiB)}`;
+}
+
+/** `2 × NVIDIA A100, AMD`. */
+function countedText(names: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return [...counts].map(([name, count]) => (count === 1 ? name : `${count} × ${name}`)).join(", ");
+}
+
+/** Agents dial the master themselves: a proxy in the host's environment neither helps them nor stands in their way. */
+function proxy({ proxy: found }: MachineFacts, { dials }: Expectations): Finding[] {
+  if (found === undefined) return [];
+  const told = good("HTTP proxy", found.address);
+  if (dials === undefined || isBypassed(found, addressOf(dials.to).host)) return [told];
+  const hint = `Agents dial ${dials.to} directly, past that proxy; the way to the master must be open without it.`;
+  return [{ ...told, hint }];
 }
 
 function disk({ diskFreeMiB, identity }: MachineFacts, { linked, environmentId }: Expectations): Finding {

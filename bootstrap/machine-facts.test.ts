@@ -78,3 +78,29 @@ it("gives a machine the identity of its environment, where that is known", () =>
   expect(identityFor({ name: "b-1-1", burst: "b-1" }, whose)).toEqual({ ...whose, machine: "b-1-1", burst: "b-1" });
   expect(identityFor({ name: "rack-a" }, { ...whose, environmentId: undefined })).toBeUndefined();
 });
+
+it("reads init, control groups, SELinux, proxy, disks and GPUs, and believes no words it does not know", () => {
+  const more = [
+    "openrc=0.45.2",
+    "init=init",
+    "cgroup=hybrid",
+    "selinux=permissive",
+    "proxy=https_proxy=http://proxy:3128",
+    "proxy=no_proxy=10.0.0.0/8",
+    "disk=1048576 524288 /",
+    "disk=nonsense",
+    "gpu=NVIDIA A100",
+    "gpu=NVIDIA A100",
+  ];
+  expect(machineFacts([answer, ...more].join("\n"), at, at)).toMatchObject({
+    openrc: "0.45.2",
+    init: "init",
+    cgroup: "hybrid",
+    selinux: "permissive",
+    proxy: { address: "http://proxy:3128", bypass: ["10.0.0.0/8"] },
+    disks: [{ path: "/", sizeMiB: 1024, freeMiB: 512 }],
+    gpus: ["NVIDIA A100", "NVIDIA A100"],
+  });
+  const odd = machineFacts(`${answer}\ncgroup=v9\nselinux=maybe`, at, at);
+  expect([odd?.cgroup, odd?.selinux]).toEqual([undefined, undefined]);
+});

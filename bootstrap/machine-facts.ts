@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { Machine } from "../agent/contract/machine.ts";
 import { parseFacts } from "./commands/facts.ts";
+import { type HttpProxy, httpProxyOf } from "./http-proxy.ts";
 
 /** Facts of the machine that later phases decide by. */
 export interface MachineFacts {
@@ -13,16 +14,31 @@ export interface MachineFacts {
   /** x64, arm64, or as `uname -m` says. */
   readonly arch: string;
   readonly libc: { readonly kind: "glibc" | "musl" | "unknown"; readonly version: string };
-  /** What its user may do: everything, everything by sudo without a password, or not that. */
-  readonly rights: "root" | "sudo" | "no-sudo" | "none";
+  /** What its user may do: everything, everything by sudo without a password or with the one that is known, or not that. */
+  readonly rights: "root" | "sudo" | "sudo-password" | "no-sudo" | "none";
   /** systemd's version where it is the init. */
   readonly systemd?: number;
+  /** OpenRC's version where that starts the services. */
+  readonly openrc?: string;
+  /** The name of process 1. */
+  readonly init?: string;
+  /** Which control groups its kernel shows. */
+  readonly cgroup?: "v1" | "v2" | "hybrid";
+  /** Absent where SELinux is off. */
+  readonly selinux?: "enforcing" | "permissive";
+  readonly proxy?: HttpProxy;
+  /** Mounts of block devices, in MiB. */
+  readonly disks?: readonly { readonly path: string; readonly sizeMiB: number; readonly freeMiB: number }[];
+  /** By the names that their driver gives them. */
+  readonly gpus?: readonly string[];
   readonly diskFreeMiB: number;
   /** Undefined where it does not tell. */
   readonly memoryMiB?: number;
   /** How far its clock is ahead of ours (behind: negative), as far as the time of the answer tells. */
   readonly clockSkewMs: number;
   readonly missingTools: readonly string[];
+  /** It can unpack zstd. */
+  readonly zstd?: true;
   /** The machine's command that prints a SHA-256, as words. */
   readonly sha256: readonly string[];
   /** The environment that has Spillway on it. */
@@ -75,15 +91,44 @@ export function machineFacts(text: string, asked: number, answered: number): Mac
     libc: libcOf(one("libc")),
     rights: rightsOf(one("rights")),
     ...(Number.isNaN(systemd) ? {} : { systemd }),
+    ...(found.has("openrc") ? { openrc: one("openrc") } : {}),
+    ...(one("init") === "" ? {} : { init: one("init") }),
+    ...cgroupOf(one("cgroup")),
+    ...selinuxOf(one("selinux")),
+    ...optional("proxy", httpProxyOf(found.get("proxy") ?? [])),
+    ...disksOf(found.get("disk") ?? []),
+    ...optional("gpus", found.get("gpu")),
     diskFreeMiB: Math.floor(Number(one("diskFreeKiB")) / 1024),
     ...(memoryMiB === 0 ? {} : { memoryMiB }),
     clockSkewMs: clockSkew(one("time"), asked, answered),
+    ...(found.has("zstd") ? { zstd: true as const } : {}),
     missingTools: found.get("missing") ?? [],
     sha256: one("sha256")
       .split(" ")
       .filter((word) => word !== ""),
     ...(identity === undefined ? {} : { identity }),
   };
+}
+
+function optional<K extends string, V>(key: K, value: V | undefined): { [key in K]?: V } {
+  return value === undefined ? {} : ({ [key]: value } as { [key in K]: V });
+}
+
+function cgroupOf(text: string): Pick<MachineFacts, "cgroup"> {
+  return text === "v1" || text === "v2" || text === "hybrid" ? { cgroup: text } : {};
+}
+
+function selinuxOf(text: string): Pick<MachineFacts, "selinux"> {
+  return text === "enforcing" || text === "permissive" ? { selinux: text } : {};
+}
+
+/** Of lines `<KiB> <KiB free> <path>`. */
+function disksOf(lines: readonly string[]): Pick<MachineFacts, "disks"> {
+  const disks = lines.flatMap((line) => {
+    const [, size = "", free = "", path = ""] = /^(\d+) (\d+) (\/.*)$/.exec(line) ?? [];
+    return path === "" ? [] : [{ path, sizeMiB: Math.floor(Number(size) / 1024), freeMiB: Math.floor(Number(free) / 1024) }];
+  });
+  return disks.length === 0 ? {} : { disks };
 }
 
 /** Zero when its time lies between our question and our answer; else the distance to the nearer of the two. */

@@ -1,7 +1,7 @@
 /** The Pulumi resource of a node: the agent on a machine, joined to the pool. Its provider side is in stacks/plugin. */
 import * as pulumi from "@pulumi/pulumi";
 import type { Machine } from "../agent/contract/machine.ts";
-import type { Resources } from "../agent/contract/resources.ts";
+import type { Resources, SystemReserve } from "../agent/contract/resources.ts";
 
 export interface NodeArgs {
   machine: pulumi.Input<Machine>;
@@ -15,6 +15,8 @@ export interface NodeArgs {
   adminToken: pulumi.Input<string>;
   /** Kept back for the master beside it. */
   reserve?: pulumi.Input<Resources>;
+  /** Kept back for the host's own system, where its capacity is measured. */
+  system?: pulumi.Input<SystemReserve>;
   /** Of a burst: welcomed by no master for so long, its machine ends itself; ms. */
   deadManMs?: pulumi.Input<number>;
 }

@@ -9,6 +9,7 @@ function aSession(result: Partial<CommandResult>) {
       ran.push(argv);
       return { code: 0, stdout: "", stderr: "", ...result };
     },
+    isOpen: () => true,
     close: () => undefined,
   };
   return { session, ran };
@@ -49,4 +50,30 @@ it("knows a full disk and says what to do about it", async () => {
     code: "disk-full",
     hint: expect.stringContaining("Free some space"),
   });
+});
+
+it("answers what it has fetched in one go without asking again, until something is changed", async () => {
+  const ran: string[] = [];
+  const session: Session = {
+    run: async (argv) => {
+      ran.push(argv.join(" "));
+      const marker = argv.at(-1) ?? "";
+      const stdout = argv[0] === "sh" ? `one\n\n${marker} 0\n\n${marker} 3\n` : "asked";
+      return { code: 0, stdout, stderr: "" };
+    },
+    isOpen: () => true,
+    close: () => undefined,
+  };
+  const remote = remoteOver(session, { where: "machine m1" });
+  await remote.prefetch([["one"], ["two", "2"], ["cut", "off"]]);
+  expect(await remote.read(["one"])).toEqual({ code: 0, stdout: "one\n", stderr: "" });
+  expect(await remote.read(["two", "2"])).toMatchObject({ code: 3, stdout: "" });
+  expect(ran).toHaveLength(1);
+  expect((await remote.read(["cut", "off"])).stdout).toBe("asked");
+  expect((await remote.read(["one"], { stdin: "its input" })).stdout).toBe("asked");
+  await remote.change("remote.upload", "bring something", ["bring"], { leavesFetched: true });
+  expect((await remote.read(["one"])).stdout).toBe("one\n");
+  await remote.change("remote.install", ["write this", "write that"], ["write"]);
+  expect((await remote.read(["one"])).stdout).toBe("asked");
+  expect(remote.sentences).toEqual(["bring something", "write this", "write that"]);
 });

@@ -1,25 +1,63 @@
-/** Runs an action's phases in order, telling which one is at work, and closes the session whatever happens. */
+/** Runs an action's phases in order, telling which one is at work; goes on after a broken connection, and closes the session whatever happens. */
 import { SpillwayError } from "../agent/contract/errors.ts";
-import type { BootstrapContext, BootstrapRequest, Phase } from "./context.ts";
+import { hostsAtOnce } from "./at-once.ts";
+import { type BootstrapContext, type BootstrapRequest, type Phase, patienceOf } from "./context.ts";
+import { giveBack } from "./ssh/kept-sessions.ts";
+import { type Clock, pauseMs, realClock } from "./ssh/reconnecting.ts";
 
-/** Returns the sentences of what was changed; empty when everything was as it should be. */
-export async function runPhases(phases: readonly Phase[], request: BootstrapRequest): Promise<readonly string[]> {
-  const context: BootstrapContext = { request, restartNeeded: false };
+/**
+ * Returns the sentences of what was changed; empty when everything was as it should be. When the connection breaks it is
+ * made again and the phases begin anew, leaving alone what is done, until they get no farther for as long as the request is
+ * patient. What a command says, or the machine, is thrown at once.
+ */
+export async function runPhases(phases: readonly Phase[], request: BootstrapRequest, clock: Clock = realClock): Promise<readonly string[]> {
   const applying = phases.filter((phase) => phase.applies?.(request) ?? true);
-  try {
-    for (const [index, phase] of applying.entries()) {
-      if (request.signal?.aborted === true) {
-        throw new SpillwayError("cancelled before it was complete", {
-          code: "cancelled",
-          where: `machine ${request.machine.name}`,
-          hint: "The next run goes on from here.",
-        });
+  return await hostsAtOnce(async () => {
+    const sentences: string[] = [];
+    let restartNeeded = false;
+    let patienceMs = patienceOf(request);
+    /** The phase in which the connection broke, of those the last in the list, and when it broke there first. */
+    let broken: { readonly phase: number; readonly at: number; readonly tries: number } | undefined;
+    for (;;) {
+      const context: BootstrapContext = { request: { ...request, patienceMs }, restartNeeded };
+      let at = 0;
+      try {
+        for (at = 0; at < applying.length; at++) await runPhase(applying, at, context);
+        if (context.session !== undefined) giveBack(request.machine, context.session);
+        delete context.session;
+        return [...sentences, ...(context.remote?.sentences ?? [])];
+      } catch (error) {
+        const now = clock.now();
+        broken = broken === undefined || at > broken.phase ? { phase: at, at: now, tries: 1 } : { ...broken, tries: broken.tries + 1 };
+        const pause = pauseMs(broken.tries, clock.random());
+        patienceMs = broken.at + patienceOf(request) - now - pause;
+        if (!isLost(error) || patienceMs < 0 || request.signal?.aborted === true) throw error;
+        sentences.push(...(context.remote?.sentences ?? []));
+        restartNeeded = context.restartNeeded;
+        request.onProgress?.(`the SSH connection broke (${applying[at]?.title}); connecting again`);
+        await clock.pause(pause, request.signal);
+      } finally {
+        context.session?.close();
       }
-      request.onProgress?.(`${index + 1}/${applying.length} ${phase.title}`);
-      await phase.run(context);
     }
-    return context.remote?.sentences ?? [];
-  } finally {
-    context.session?.close();
+  });
+}
+
+async function runPhase(applying: readonly Phase[], at: number, context: BootstrapContext): Promise<void> {
+  const { machine, onProgress, signal } = context.request;
+  const phase = applying[at] as Phase;
+  if (signal?.aborted === true) {
+    throw new SpillwayError("cancelled before it was complete", {
+      code: "cancelled",
+      where: `machine ${machine.name}`,
+      hint: "The next run goes on from here.",
+    });
   }
+  onProgress?.(`${at + 1}/${applying.length} ${phase.title}`);
+  await phase.run(context);
+}
+
+/** Whether the connection broke, as opposed to what a command or the machine said over it. */
+function isLost(error: unknown): boolean {
+  return error instanceof SpillwayError && error.code === "ssh-lost";
 }

@@ -1,5 +1,7 @@
-/** Who keeps a role running on a machine: systemd where it is the init, else the supervisor that comes in the bundle. */
+/** Who keeps a role running on a machine: systemd where it is the init, OpenRC where that starts the services, else the bundle's supervisor alone. */
+import type { AgentConfig } from "../agent/contract/agent-config.ts";
 import type { AgentRole, InstallLayout } from "../agent/contract/install-layout.ts";
+import { openrcSupervision } from "./commands/openrc.ts";
 import { shellSupervision } from "./commands/shell-supervisor.ts";
 import { systemdSupervision } from "./commands/systemd-unit.ts";
 import type { InstalledFile } from "./context.ts";
@@ -9,6 +11,8 @@ import type { MachineFacts } from "./machine-facts.ts";
 export interface Supervision {
   /** How the agent runs tasks there. */
   readonly executor: "systemd" | "process";
+  /** The user ids that tasks run by, one each, where the agent is root and has to see to that itself. */
+  readonly taskUsers?: NonNullable<AgentConfig["taskUsers"]>;
   /** What it needs on the machine beside the role's own files. */
   readonly files: (layout: InstallLayout, role: AgentRole) => readonly InstalledFile[];
   /** Prints `supervised` when the role is kept running. */
@@ -34,6 +38,8 @@ export interface Supervision {
   readonly forgetRole: (layout: InstallLayout, role: AgentRole) => string[];
 }
 
-export function supervisionOf({ root, systemd }: Pick<MachineFacts, "root" | "systemd">): Supervision {
-  return root === "" && systemd !== undefined ? systemdSupervision : shellSupervision;
+export function supervisionOf({ root, systemd, openrc }: Pick<MachineFacts, "root" | "systemd" | "openrc">): Supervision {
+  if (root !== "") return shellSupervision;
+  if (systemd !== undefined) return systemdSupervision;
+  return openrc === undefined ? shellSupervision : openrcSupervision;
 }

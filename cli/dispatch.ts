@@ -13,13 +13,23 @@ export interface Verb {
 }
 
 /** Exit codes; `run` ends with its job's own code instead. */
-export const exitCodes = { ok: 0, failure: 1, usage: 2, ownFailureOfRun: 125, interrupted: 130, closedPipe: 141, terminated: 143 } as const;
+export const exitCodes = {
+  ok: 0,
+  failure: 1,
+  usage: 2,
+  changesFound: 3,
+  ownFailureOfRun: 125,
+  interrupted: 130,
+  closedPipe: 141,
+  terminated: 143,
+} as const;
 
 const epilogue = `
 Exit codes:
   0    done
   1    it failed: the sentence on stderr says why and what to do next
   2    wrong use of the command line
+  3    preview --expect-no-changes: something would change
   fsck 0 when nothing is wrong, 1 when something is left
   run  the job's own code (an array: of its first failing index); 125 when there is none, because
        Spillway could not run the job or it was cancelled elsewhere
@@ -28,6 +38,7 @@ Exit codes:
 Environment:
   SPILLWAY_ENV        the environment, instead of --env
   SPILLWAY_STATE_DIR  where the environments' contexts are (default: .spillway beside this program)
+  SPILLWAY_DRAIN      how long the tasks of a node that is removed have to end: 30m, or force (default 5 min)
   SPILLWAY_DEBUG=1    shows stack traces
   NO_COLOR            no colours
 
@@ -38,9 +49,8 @@ Examples:
   spillway run --help`;
 
 /** Planned and refused by name, so that nobody looks for a typing error. */
-const notYet = ["upgrade", "apply", "exec", "top", "services", "secrets", "prices", "backup", "catalog", "adopt"];
+const notYet = ["apply", "exec", "top", "services", "secrets", "prices", "backup", "catalog"];
 const notYetOf: Record<string, readonly string[]> = {
-  nodes: ["remove", "adopt"],
   burst: ["simulate"],
 };
 

@@ -30,6 +30,14 @@ export function copyLog(sinks: LogSinks = ownStreams()) {
         return;
       }
       const bytes = Buffer.from(line.data, "base64");
+      if (line.skipped !== undefined) {
+        seen[line.channel] += line.skipped;
+        if (seen[line.channel] <= written[line.channel]) continue;
+        written[line.channel] = seen[line.channel];
+        // It is no output of the task.
+        await sinks.stderr(bytes);
+        continue;
+      }
       const fresh = bytes.subarray(Math.max(0, Math.min(bytes.length, written[line.channel] - seen[line.channel])));
       seen[line.channel] += bytes.length;
       if (fresh.length === 0) continue;

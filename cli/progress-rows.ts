@@ -1,7 +1,7 @@
 /** Rows of a running `up` or `destroy`: on a terminal the running ones are a status line, without one each step is a line. */
 import { formatDuration } from "../agent/contract/quantities.ts";
 import type { Row } from "../stacks/workflow/progress.ts";
-import { paint, say, status } from "./output.ts";
+import { paint, plain, say, status } from "./output.ts";
 
 /** Returns the callback that shows each row as it moves. */
 export function showRows(): (row: Row) => void {
@@ -16,6 +16,6 @@ export function showRows(): (row: Row) => void {
     }
     running.delete(row.name);
     const mark = row.state === "done" ? paint("green", "✓", process.stderr) : paint("red", "✗", process.stderr);
-    say(`  ${mark} ${name} ${row.operation.padEnd(8)} ${formatDuration(row.ms)}`);
+    say(`  ${mark} ${name} ${row.operation.padEnd(8)} ${formatDuration(row.ms)}${row.step === "" ? "" : `   ${plain(row.step)}`}`);
   };
 }

@@ -4,6 +4,11 @@ import type { Verb } from "./dispatch.ts";
 export const verbs: readonly Verb[] = [
   { name: "up", summary: "make or mend an environment", load: async () => (await import("./commands/up.ts")).registerUp },
   { name: "preview", summary: "what `up` would change", load: async () => (await import("./commands/preview.ts")).registerPreview },
+  {
+    name: "upgrade",
+    summary: "move an environment to this version, or back",
+    load: async () => (await import("./commands/upgrade.ts")).registerUpgrade,
+  },
   { name: "destroy", summary: "take an environment down", load: async () => (await import("./commands/destroy.ts")).registerDestroy },
   { name: "env", summary: "the shell variables for plain Pulumi", load: async () => (await import("./commands/env.ts")).registerEnv },
   { name: "pool", summary: "all nodes' resources as one view", load: async () => (await import("./commands/pool.ts")).registerPool },

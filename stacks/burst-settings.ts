@@ -1,11 +1,11 @@
 /** What a user writes under `burst`, and what becomes of it: the policy that the master goes by, and the pools that machines come from. */
 import { z } from "zod";
-import type { JumpHost } from "../agent/contract/machine.ts";
 import { type BurstPolicy, burstPolicyFields } from "../agent/contract/policy.ts";
 import { cpuQuantity, durationQuantity, memoryQuantity } from "../agent/contract/quantities.ts";
 import { resourceName } from "../agent/contract/workload.ts";
 import { inventory, inventoryHost } from "../providers/ssh/inventory.ts";
-import { hostDefaults, labels, localPool, sshPool, whichProvider } from "./pool-settings.ts";
+import type { JumpEntry } from "../providers/ssh/jump-chain.ts";
+import { hostDefaults, hostSources, labels, localPool, sshPool, whichProvider } from "./pool-settings.ts";
 
 /** As written. Each field is what a person reads in the reference. */
 export const burstSettings = z.strictObject({
@@ -24,6 +24,7 @@ export const burstSettings = z.strictObject({
           z.strictObject({
             provider: z.literal("ssh").describe("spare hosts of your own, which belong to the pool while they are needed"),
             ...hostDefaults,
+            ...hostSources,
             price: z.strictObject({ hourly: z.number().nonnegative() }).prefault({ hourly: 0 }).describe("USD/hour, by your own reckoning"),
             cpu: cpuQuantity.describe("what tasks may use of each host, in cores or millicores: 2, 500m"),
             memory: memoryQuantity.describe("what tasks may use of each host: 4Gi"),
@@ -85,7 +86,7 @@ export interface BurstSettings {
 }
 
 /** The settings with everything filled in; they must have been checked. */
-export function filledBurst(written: WrittenBurst, jumps: Readonly<Record<string, JumpHost>>): BurstSettings {
+export function filledBurst(written: WrittenBurst, jumps: Readonly<Record<string, JumpEntry>>): BurstSettings {
   const { pools, sweep, expireAfter, retryAfter, ...policy } = written;
   return {
     pools: Object.fromEntries(Object.entries(pools).map(([name, pool]) => [name, filledPool(name, pool, jumps)])),
@@ -94,7 +95,7 @@ export function filledBurst(written: WrittenBurst, jumps: Readonly<Record<string
   };
 }
 
-function filledPool(name: string, pool: WrittenBurst["pools"][string], jumps: Readonly<Record<string, JumpHost>>): BurstPool {
+function filledPool(name: string, pool: WrittenBurst["pools"][string], jumps: Readonly<Record<string, JumpEntry>>): BurstPool {
   const { launchTimeout: launchTimeoutMs, ...rest } = pool;
   if (rest.provider === "local") return { ...rest, launchTimeoutMs };
   const { cpu, memory, disk } = rest;

@@ -53,11 +53,12 @@ it("has none where they have none, and is guarded all the same", async () => {
   expect(all.find(({ type }) => type === "PoolGuard")?.inputs).toMatchObject({ burstDirectory: layout.bursts });
 });
 
-it("makes burster and nodes before the guard, so that the guard goes first", async () => {
+it("makes nodes, rollout and burster before the guard, so that the guard goes first", async () => {
   const types = (await resourcesOf({ ...settings, burst })).map(({ type }) => type);
-  expect(types.filter((type) => ["Master", "Node", "Burster", "PoolGuard"].includes(type))).toEqual([
+  expect(types.filter((type) => ["Master", "Node", "Rollout", "Burster", "PoolGuard"].includes(type))).toEqual([
     "Master",
     "Node",
+    "Rollout",
     "Burster",
     "PoolGuard",
   ]);

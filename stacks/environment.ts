@@ -2,6 +2,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Master } from "../bootstrap/master.ts";
 import { Node } from "../bootstrap/node.ts";
+import { Rollout } from "../bootstrap/rollout.ts";
 import { Authority } from "./authority.ts";
 import { Burster, type BursterArgs } from "./burster.ts";
 import { type MachineResource, machineResource } from "./machine-resource.ts";
@@ -9,7 +10,7 @@ import { PoolGuard } from "./pool-guard.ts";
 import { Preflight } from "./preflight.ts";
 import type { EnvironmentSettings } from "./settings.ts";
 import type { StateLayout } from "./state-layout.ts";
-import { masterEndpoint, mastersMachine, wantedMachines } from "./wanted-machines.ts";
+import { masterEndpoint, mastersMachine, type PlannedSettings, systemReserves, wantedMachines } from "./wanted-machines.ts";
 
 export interface PoolSummary {
   readonly nodes: number;
@@ -26,7 +27,7 @@ export class Environment extends pulumi.ComponentResource {
   /** Machines that can't be used and are no failure, each with the reason. */
   readonly leftOut: pulumi.Output<string[]>;
 
-  constructor(name: string, settings: EnvironmentSettings, layout: StateLayout, options?: pulumi.ComponentResourceOptions) {
+  constructor(name: string, settings: PlannedSettings, layout: StateLayout, options?: pulumi.ComponentResourceOptions) {
     super("spillway:index:Environment", name, {}, options);
     const child = { parent: this };
     const authority = new Authority("authority", { environment: name, machines: layout.machines, contextFile: layout.context }, child);
@@ -60,15 +61,29 @@ export class Environment extends pulumi.ComponentResource {
     );
     const access = { environment: name, endpoint: master.endpoint, masterInstance: master.instance, caCert, adminToken };
     const { reserve } = settings.masters;
+    const systems = systemReserves(wanted);
     const nodes = machines.map(({ name: machine, machine: at, problem, isCarrier }) => {
-      const kept = isCarrier ? { reserve } : {};
+      const system = systems[machine];
+      const kept = { ...(isCarrier ? { reserve } : {}), ...(system === undefined ? {} : { system }) };
       return new Node(`node-${machine}`, { ...access, environmentId, machine: at, problem, ...kept }, changing);
     });
+    // A new node has the bundle at hand already; those that were there are moved to it here, and nowhere else.
+    const rollout = new Rollout(
+      "rollout",
+      {
+        ...access,
+        environmentId,
+        master: carrier.machine,
+        nodes: machines.map(({ machine, problem }) => ({ machine, problem })),
+        strategy: settings.upgrade,
+      },
+      { ...child, dependsOn: nodes },
+    );
     // The machines there are come first: what waits meanwhile is no reason to take more.
     const bursters = bursterOf(
       settings,
       { ...access, environmentId, machines: layout.machines, directory: layout.bursts, logs: layout.logs },
-      { ...child, dependsOn: nodes },
+      { ...child, dependsOn: [...nodes, rollout] },
     );
     const guard = new PoolGuard(
       "pool-guard",
@@ -76,10 +91,11 @@ export class Environment extends pulumi.ComponentResource {
         ...access,
         machines: machines.map(({ machine }) => machine),
         reserve,
+        systems,
         burstDirectory: layout.bursts,
         logDirectory: layout.logs,
       },
-      { ...child, dependsOn: [...nodes, ...bursters] },
+      { ...child, dependsOn: [...nodes, rollout, ...bursters] },
     );
 
     this.masterUrl = master.endpoint;

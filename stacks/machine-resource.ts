@@ -120,7 +120,7 @@ function hostResource(host: InventoryHost, own: HostIdentity, options: pulumi.Cu
     },
     options,
   );
-  return { resource, machine: resource.machine, problem: resource.problem };
+  return { resource, machine: resource.machine, problem: resource.problem.apply((problem) => (problem === "" ? undefined : problem)) };
 }
 
 function capacityOf({ cpu, memory, disk }: { readonly cpu: number; readonly memory: number; readonly disk: number }) {

@@ -1,13 +1,15 @@
 /** The Pulumi resource that is made last and deleted first: it opens the pool, and closes it in order before a teardown. */
 import * as pulumi from "@pulumi/pulumi";
 import type { Machine } from "../agent/contract/machine.ts";
-import type { Resources } from "../agent/contract/resources.ts";
+import type { Resources, SystemReserve } from "../agent/contract/resources.ts";
 
 export interface PoolGuardArgs {
   environment: pulumi.Input<string>;
   machines: pulumi.Input<pulumi.Input<Machine>[]>;
   /** Kept back on the master's machine. */
   reserve: pulumi.Input<Resources>;
+  /** Kept back for the hosts' own systems, by node. */
+  systems?: pulumi.Input<Record<string, SystemReserve>>;
   endpoint: pulumi.Input<string>;
   masterInstance: pulumi.Input<string>;
   caCert: pulumi.Input<string>;

@@ -2,6 +2,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { describeError } from "../agent/contract/errors.ts";
 import { Environment, type PoolSummary } from "./environment.ts";
+import { machinesLeftOut } from "./node-removal.ts";
 import { settingsOf } from "./settings-file.ts";
 import { stateLayout } from "./state-layout.ts";
 
@@ -18,7 +19,11 @@ export interface EnvironmentOutputs {
 
 export function environmentProgram(): EnvironmentOutputs {
   const name = pulumi.getStack();
-  const { masterUrl, ca, pool, leftOut } = new Environment(name, readSettingsOf(name), stateLayout(name));
+  const { masterUrl, ca, pool, leftOut } = new Environment(
+    name,
+    { ...readSettingsOf(name), without: machinesLeftOut() },
+    stateLayout(name),
+  );
   return { masterUrl, ca, pool, leftOut, login: `./spillway login --env ${name}` };
 }
 

@@ -15,7 +15,7 @@ export interface SettingsSource {
 export type Path = readonly (string | number)[];
 
 /** Keys and values of the design that this version does not have yet: accepted silently they would be a lie. */
-const laterTopLevel = ["roles", "upgrade", "volumes"];
+const laterTopLevel = ["roles", "volumes"];
 const laterProviders = ["aws", "azure"];
 
 /** Paths in the value that belong to a later version. */

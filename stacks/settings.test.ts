@@ -7,7 +7,7 @@ import { z } from "zod";
 import { burstPool } from "./burst-settings.ts";
 import { environmentSettings, parseSettings } from "./settings.ts";
 import { cloneDirectory, programDirectory } from "./state-layout.ts";
-import { masterEndpoint, mastersMachine, wantedMachines } from "./wanted-machines.ts";
+import { masterEndpoint, mastersMachine, systemReserves, wantedMachines } from "./wanted-machines.ts";
 
 const good = { masters: { pool: "m" }, pools: { m: { provider: "local", count: 3 } } };
 const bursting = { pools: { overflow: { provider: "local" } }, maxNodes: 4, budget: { perHour: 1 } };
@@ -47,7 +47,9 @@ it("names the field and the line, and suggests the key that was meant", () => {
 });
 
 it("lists the keys there are when nothing is near", () => {
-  expect(messageOf({ ...good, zzzzzzzz: 1 })).toBe("zzzzzzzz: there is no such key; there are: masters, pools, jumps, heartbeat, burst");
+  expect(messageOf({ ...good, zzzzzzzz: 1 })).toBe(
+    "zzzzzzzz: there is no such key; there are: masters, pools, jumps, heartbeat, upgrade, burst",
+  );
 });
 
 it("refuses what a later version will have, instead of ignoring it", () => {
@@ -299,3 +301,31 @@ function keysOf(schema: unknown): string[] {
   const own = Object.entries(properties ?? {}).flatMap(([key, inner]) => [key, ...keysOf(inner)]);
   return [...own, ...[additionalProperties, items, ...(oneOf ?? [])].flatMap(keysOf)];
 }
+
+it("reads how upgrades go, and refuses a batch that is neither a number nor a share", () => {
+  const upgrade = (written?: object) =>
+    parseSettings({ masters: { pool: "m" }, pools: { m: { provider: "local" } }, ...(written === undefined ? {} : { upgrade: written }) })
+      .upgrade;
+  expect(upgrade()).toEqual({ canary: 1, batch: "25%", healthTimeoutMs: 60_000, autoRevert: true });
+  expect(upgrade({ canary: 0, batch: 3, healthTimeout: "2m", autoRevert: false })).toEqual({
+    canary: 0,
+    batch: 3,
+    healthTimeoutMs: 120_000,
+    autoRevert: false,
+  });
+  for (const batch of ["0%", "101%", "a few", 0, 1.5]) expect(() => upgrade({ batch }), String(batch)).toThrow(/upgrade\.batch: /);
+  expect(() => upgrade({ healthTimeout: "1s" })).toThrow(/upgrade\.healthTimeout: must be at least 5s/);
+});
+
+it("keeps of a host what is written for its own system, in any unit, and leaves the rest to be reckoned", () => {
+  const hosts = [{ host: "192.0.2.11", trustOnFirstUse: true }];
+  const reserveOf = (reserve?: object) =>
+    systemReserves(
+      wantedMachines(
+        parseSettings({ masters: { pool: "rack" }, pools: { rack: { provider: "ssh", hosts, ...(reserve && { reserve }) } } }),
+      ),
+    );
+  expect(Object.values(reserveOf())).toEqual([{}]);
+  expect(Object.values(reserveOf({ cpu: "250m", memory: "1Gi", disk: "0Mi" }))).toEqual([{ cpu: 250, memory: 1024, disk: 0 }]);
+  expect(() => reserveOf({ gpu: 1 })).toThrowError(expect.objectContaining({ code: "settings" }));
+});

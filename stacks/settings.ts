@@ -11,6 +11,7 @@ import { burstSettings, filledBurst } from "./burst-settings.ts";
 import { jumpHosts, localPool, sshPool, whichProvider } from "./pool-settings.ts";
 import { laterKeys, type SettingsSource, settingsError } from "./settings-error.ts";
 import { refuseContradictions } from "./settings-rules.ts";
+import { upgradeSettings } from "./upgrade-settings.ts";
 
 const timers = z
   .strictObject({
@@ -61,6 +62,7 @@ export const environmentSettings = z
       .describe("node pools by name"),
     jumps: jumpHosts.describe("hosts that are passed through on the way to others, by name"),
     heartbeat: timers.prefault({}).describe("when silence means something"),
+    upgrade: upgradeSettings.prefault({}).describe("how the master and the nodes move to another version"),
     burst: burstSettings.optional().describe("machines that are taken for a while when the pool is full; without it none are"),
   })
   .superRefine((settings, context) =>

@@ -1,5 +1,6 @@
 /** Which machines the settings ask for, and which of them carries the master; pure. */
 import { addressOf } from "../agent/contract/endpoint.ts";
+import type { SystemReserve } from "../agent/contract/resources.ts";
 import { type InventoryHost, inventory } from "../providers/ssh/inventory.ts";
 import type { EnvironmentSettings } from "./settings.ts";
 
@@ -13,9 +14,12 @@ export type WantedMachine =
 
 const defaultPort = 7070;
 
+/** The settings, and the machines of theirs that this run leaves out, by name. */
+export type PlannedSettings = EnvironmentSettings & { readonly without?: readonly string[] };
+
 /** Local machines are `<pool>-1` … `<pool>-<count>`, hosts bear names of their own; pools in the order of the settings. */
-export function wantedMachines({ pools, jumps }: Pick<EnvironmentSettings, "pools" | "jumps">): WantedMachine[] {
-  return Object.entries(pools).flatMap(([pool, settings]): WantedMachine[] => {
+export function wantedMachines({ pools, jumps, without = [] }: Pick<PlannedSettings, "pools" | "jumps" | "without">): WantedMachine[] {
+  const all = Object.entries(pools).flatMap(([pool, settings]): WantedMachine[] => {
     if (settings.provider === "ssh")
       return inventory(pool, settings, jumps).map((host) => ({ provider: "ssh", name: host.name, pool, settings, host }));
     return Array.from({ length: settings.count }, (_unused, index) => ({
@@ -25,6 +29,7 @@ export function wantedMachines({ pools, jumps }: Pick<EnvironmentSettings, "pool
       settings,
     }));
   });
+  return all.filter(({ name }) => !without.includes(name));
 }
 
 export interface SpareHost {
@@ -40,6 +45,11 @@ export function spareHosts({ burst }: Pick<EnvironmentSettings, "burst">): Spare
   return Object.entries(burst?.pools ?? {}).flatMap(([pool, settings]) =>
     settings.provider === "ssh" ? settings.hosts.map((host) => ({ provider: "ssh" as const, name: host.name, pool, host })) : [],
   );
+}
+
+/** What hosts keep for their own systems, by name. Of machines with declared capacity nothing is kept. */
+export function systemReserves(machines: readonly WantedMachine[]): Record<string, SystemReserve> {
+  return Object.fromEntries(machines.flatMap((machine) => (machine.provider === "ssh" ? [[machine.name, machine.settings.reserve]] : [])));
 }
 
 /** USD/hour of all of them, by the owner's own prices; what has none is free. */

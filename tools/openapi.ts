@@ -14,7 +14,7 @@ export function currentDocument(): unknown {
     throw new Error("bug: a description needs no leader");
   };
   const api = createApi(
-    { leader: noLeader, rootCa: "", intermediate: { certificate: "", key: "" } },
+    { leader: noLeader, rootCa: "", issuer: () => ({ certificate: "", key: "" }) },
     { own: { hosts: [], origin: "" }, adminTokenSha256: "", log: () => undefined },
   );
   return JSON.parse(JSON.stringify(documentOf(api)));

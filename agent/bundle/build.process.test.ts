@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import {
@@ -8,6 +8,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -16,6 +17,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { createClient } from "../contract/client.ts";
 import { productVersion, wireVersion } from "../contract/version.ts";
@@ -97,6 +99,22 @@ test("a master of an unpacked bundle finds the thread that makes its burst plans
     master.kill("SIGKILL");
     await ended;
   }
+});
+
+const hasZstd = spawnSync("zstd", ["--version"]).status === 0;
+test.runIf(hasZstd)("as zstd it is the same bundle, made when it is asked for and then kept too", async () => {
+  const outDir = join(directory, "both");
+  const nodeBinary = join(directory, "elf-for-zstd");
+  copyFileSync("/bin/true", nodeBinary);
+  const options = { platform: process.arch === "arm64" ? "linux-arm64" : "linux-x64", nodeBinary, outDir } as const;
+  const gzipped = await buildBundle(options);
+  expect(readdirSync(outDir).filter((name) => name.endsWith(".zst"))).toEqual([]);
+  const zstd = await buildBundle({ ...options, compression: "zstd" });
+  expect(zstd.digest).toBe(gzipped.digest);
+  const unzipped = execFileSync("zstd", ["-dcq", zstd.tarball], { maxBuffer: 64 * 1024 * 1024 });
+  expect(unzipped.equals(gunzipSync(readFileSync(gzipped.tarball)))).toBe(true);
+  expect(await buildBundle({ ...options, compression: "zstd" })).toEqual(zstd);
+  expect(await buildBundle(options)).toEqual(gzipped);
 });
 
 test("a bundle that was built is found again, at once", async () => {

@@ -4,14 +4,19 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/p
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
-import type { BundlePlatform } from "../contract/bundle-platform.ts";
+import type { BundleCompression, BundlePlatform } from "../contract/bundle-platform.ts";
+import { describeError, SpillwayError } from "../contract/errors.ts";
 import type { CarriedNode } from "./contents.ts";
 import { missingBinary, nodeBinaryFor } from "./node-binary.ts";
 
 export interface BundleOptions {
   readonly platform: BundlePlatform;
+  /** gzip by default. Only what is asked for is made. */
+  readonly compression?: BundleCompression;
   /** The Node binary to put in; by default the one of npm's package, fetched into the cache when it is not there. */
   readonly nodeBinary?: string;
+  /** The checkout whose agent goes in, with its dependencies installed; by default this one. How it is built is always ours. */
+  readonly repository?: string;
   /** Where tarballs are kept; by default `bundles` in the cache. */
   readonly outDir?: string;
   /** What takes long, while it does: a download from npm. */
@@ -21,8 +26,9 @@ export interface BundleOptions {
 export interface Bundle {
   /** sha256 (hex) of the list of contents: the bundle's name. Does not depend on the compressor. */
   readonly digest: string;
-  /** Path of `<digest>.tar.gz`. */
+  /** Path of `<digest>.tar.gz` or `.tar.zst`. */
   readonly tarball: string;
+  readonly compression: BundleCompression;
   readonly bytes: number;
   /** sha256 (hex) of the tarball itself, to check an upload by. */
   readonly sha256: string;
@@ -32,15 +38,18 @@ export interface Bundle {
 const buildVersion = 3;
 /** Tarballs of former sources, and parts of them, are deleted after this long. */
 const keepTarballsMs = 14 * 24 * 3_600_000;
-const repository = resolve(import.meta.dirname, "../..");
+const ownRepository = resolve(import.meta.dirname, "../..");
+const endings: Record<BundleCompression, string> = { gzip: "tar.gz", zstd: "tar.zst" };
 const record = z.object({ digest: z.string(), bytes: z.number(), sha256: z.string(), stamp: z.string() });
 
 /** A call with nothing changed costs a look at the sources, some 20 ms. Throws `node-binary-missing`, `bundle-failed`. */
 export async function buildBundle(options: BundleOptions): Promise<Bundle> {
   const outDir = options.outDir ?? join(cacheDirectory(), "bundles");
+  const repository = resolve(options.repository ?? ownRepository);
   const node = await carriedNode(options);
-  const recordFile = join(outDir, `${options.platform}-${await keyOf(node)}.json`);
-  const cached = await readCached(recordFile, outDir);
+  const { platform, compression = "gzip" } = options;
+  const recordFile = join(outDir, `${platform}-${await keyOf(repository, node)}${compression === "gzip" ? "" : `-${compression}`}.json`);
+  const cached = await readCached(recordFile, outDir, compression);
   if (cached !== undefined) return cached;
 
   const partsDir = join(outDir, "parts");
@@ -48,15 +57,15 @@ export async function buildBundle(options: BundleOptions): Promise<Bundle> {
   const { collectContents } = await import("./contents.ts");
   const { writeTarball } = await import("./tarball.ts");
   const { digest, entries } = await collectContents({ repository, node });
-  const tarball = join(outDir, `${digest}.tar.gz`);
+  const tarball = join(outDir, `${digest}.${endings[compression]}`);
   const temporary = `${tarball}.${process.pid}.${Date.now()}.tmp`;
   try {
-    const written = await writeTarball(entries, temporary, partsDir);
+    const written = await writeTarball(entries, temporary, { partsDir, compression });
     await rename(temporary, tarball);
     await writeFile(`${recordFile}.${process.pid}.tmp`, JSON.stringify({ digest, ...written, stamp: await stampOf(tarball) }));
     await rename(`${recordFile}.${process.pid}.tmp`, recordFile);
     for (const directory of [outDir, partsDir]) await deleteOld(directory, Date.now() - keepTarballsMs);
-    return { digest, tarball, ...written };
+    return { digest, tarball, compression, ...written };
   } finally {
     await rm(temporary, { force: true });
   }
@@ -73,9 +82,9 @@ async function carriedNode({ platform, nodeBinary, onProgress }: BundleOptions):
 }
 
 /** What decides about the bundle's content: the sources, the locked dependencies, the Node binary's size and time. */
-async function keyOf(node: CarriedNode | undefined): Promise<string> {
+async function keyOf(repository: string, node: CarriedNode | undefined): Promise<string> {
   const parts = [`build ${buildVersion}`];
-  const names = (await readdir(join(repository, "agent"), { recursive: true })).filter(isSource).sort();
+  const names = (await readdir(join(repository, "agent"), { recursive: true }).catch(notACheckout(repository))).filter(isSource).sort();
   for (const path of [...names.map((name) => join("agent", name)), "package-lock.json"]) {
     parts.push(`${path} ${hash("sha256", await readFile(join(repository, path)))}`);
   }
@@ -88,18 +97,29 @@ async function keyOf(node: CarriedNode | undefined): Promise<string> {
   return hash("sha256", parts.join("\n")).slice(0, 32);
 }
 
+function notACheckout(repository: string): (cause: unknown) => never {
+  return (cause) => {
+    throw new SpillwayError(`there is no agent to build: ${describeError(cause)}`, {
+      code: "bundle-failed",
+      where: repository,
+      hint: "It is to be a checkout of Spillway in which `npm ci` has run.",
+      cause,
+    });
+  };
+}
+
 function isSource(name: string): boolean {
   if (name.split("/").includes("testing")) return false;
   return (name.endsWith(".ts") && !name.endsWith(".test.ts")) || name.endsWith(".sh");
 }
 
 /** The tarball made from the same key, unless it is gone or not what was written. Only one that was touched since is read. */
-async function readCached(recordFile: string, outDir: string): Promise<Bundle | undefined> {
+async function readCached(recordFile: string, outDir: string, compression: BundleCompression): Promise<Bundle | undefined> {
   try {
     const { stamp, ...known } = record.parse(JSON.parse(await readFile(recordFile, "utf8")));
-    const tarball = join(outDir, `${known.digest}.tar.gz`);
+    const tarball = join(outDir, `${known.digest}.${endings[compression]}`);
     const intact = (await stampOf(tarball)) === stamp || hash("sha256", await readFile(tarball)) === known.sha256;
-    return intact ? { ...known, tarball } : undefined;
+    return intact ? { ...known, tarball, compression } : undefined;
   } catch {
     return undefined;
   }
@@ -116,6 +136,6 @@ async function deleteOld(directory: string, before: number): Promise<void> {
   for (const name of await readdir(directory)) {
     const path = join(directory, name);
     const found = await stat(path).catch(() => undefined);
-    if (found?.isFile() && /\.(gz|json|tmp)$/.test(name) && found.mtimeMs < before) await rm(path, { force: true });
+    if (found?.isFile() && /\.(gz|zst|json|tmp)$/.test(name) && found.mtimeMs < before) await rm(path, { force: true });
   }
 }

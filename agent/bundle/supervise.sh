@@ -3,6 +3,8 @@
 # Usage: sh supervise.sh STATE_DIR -- COMMAND [ARGUMENT…]
 # STATE_DIR/supervisor.pid and STATE_DIR/role.pid name the two processes. A child that exits with 0 is done; any other
 # exit starts it again after 0.2 s, doubling to 5 s, and from 0.2 s again once it has been up for 30 s.
+# SPILLWAY_ROLE_LOG names the file that its output is appended to: before each start, when it is larger than 10 MiB
+# (SPILLWAY_ROLE_LOG_BYTES), it is kept as FILE.1, in place of an older one, and begun anew. While the role runs it does so itself.
 set -u
 if [ $# -lt 3 ] || [ "$2" != -- ]; then
   echo "usage: sh supervise.sh STATE_DIR -- COMMAND [ARGUMENT...]" >&2
@@ -10,6 +12,9 @@ if [ $# -lt 3 ] || [ "$2" != -- ]; then
 fi
 state=$1
 shift 2
+log=${SPILLWAY_ROLE_LOG:-}
+log_bytes=${SPILLWAY_ROLE_LOG_BYTES:-10485760}
+unset SPILLWAY_ROLE_LOG_BYTES
 mark="SPILLWAY_ROLE_STATE=$state" # in the role's environment: by it a role is known again, whatever its command line
 
 say() { # LEVEL MESSAGE: a line like the roles' own
@@ -58,6 +63,11 @@ end_former_child() { # a supervisor that was killed left it behind
   if is_role "$former"; then kill -KILL "$former"; fi
 }
 
+bound_log() {
+  # Copied and emptied, not renamed: who writes there appends, and can't be told to open it anew. What is written in between is lost.
+  if [ -f "$log" ] && [ "$(wc -c <"$log")" -gt "$log_bytes" ]; then cp "$log" "$log.1" && : >"$log"; fi
+}
+
 finish() {
   [ "$(content "$state/supervisor.pid")" = "$$" ] && rm -f "$state/supervisor.pid" "$state/role.pid"
   exit 0
@@ -91,6 +101,7 @@ end_former_child
 delay=0.2
 # The pid file is looked at each time round: without it (removed, or taken over) there is nothing to supervise here.
 while [ -z "$stopping" ] && [ "$(content "$state/supervisor.pid")" = "$$" ]; do
+  bound_log
   since=$(date +%s)
   # The child writes its own pid before it becomes the role, so that none can run unknown.
   # shellcheck disable=SC2016 # the child's own $$

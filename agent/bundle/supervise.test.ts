@@ -1,7 +1,7 @@
 /** The supervisor of a role, under each shell that is called `sh` somewhere. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -32,8 +32,12 @@ describe.each(["/bin/dash", "/bin/bash", "/bin/busybox"].filter(existsSync))("un
   });
 
   function supervise(...command: string[]): ChildProcess {
+    return superviseWith({}, ...command);
+  }
+
+  function superviseWith(env: Record<string, string>, ...command: string[]): ChildProcess {
     const args = [...(shell.endsWith("busybox") ? ["sh"] : []), script, state, "--", ...command];
-    const child = spawn(shell, args, { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(shell, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } });
     for (const stream of [child.stdout, child.stderr]) {
       stream?.on("data", (data: Buffer) => {
         told += data.toString();
@@ -136,6 +140,15 @@ describe.each(["/bin/dash", "/bin/bash", "/bin/busybox"].filter(existsSync))("un
     await until("the role runs", () => runs() === 1);
     rmSync(state, { recursive: true });
     expect(await ended(child)).toBe(0);
+  });
+
+  test("the log of a role that fails again and again is kept below its bound, with one older part", async () => {
+    const log = join(state, "role.log");
+    const size = (file: string) => (existsSync(file) ? statSync(file).size : 0);
+    const bounds = { SPILLWAY_ROLE_LOG: log, SPILLWAY_ROLE_LOG_BYTES: "1000" };
+    superviseWith(bounds, ...counting(`head -c 1500 /dev/zero >>"${log}"; exit 1`));
+    await until("it was kept and begun anew twice", () => runs() >= 3);
+    expect([size(`${log}.1`), size(log) <= 1500]).toEqual([1500, true]);
   });
 
   test("wrong usage is told with 2", async () => {

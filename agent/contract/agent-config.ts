@@ -16,6 +16,23 @@ export const agentConfig = z.object({
   caFile: z.string().describe("the environment's root CA, PEM"),
   stateDir: z.string().describe("identity (key.pem, cert.pem), tasks/, spool"),
   executor: z.enum(["process", "systemd"]).default("process").describe("how tasks run: as transient units where systemd is the init"),
+  taskUsers: z
+    .object({ first: z.number().int().positive(), last: z.number().int().positive() })
+    .refine(({ first, last }) => first <= last, "first must not be greater than last")
+    .optional()
+    .describe("of the process executor under root: user ids of which each task gets one of its own; without it tasks are the agent's user"),
+  logBytes: z
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .describe("of one task's output, stdout and stderr together, at most so many bytes are kept; 256 MiB when not given"),
+  logTotalBytes: z
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .describe("of all tasks' output on this node at most so many bytes are kept, the newest; 8 GiB when not given"),
   deadMan: z
     .object({
       silenceMs: z.number().int().positive().describe("welcomed by no master for so long, it ends its tasks and then its machine"),

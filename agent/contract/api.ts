@@ -4,7 +4,7 @@ import { burstRow } from "./ledger.ts";
 import { nodeState, nodeView } from "./node.ts";
 import { demandExplanation } from "./plan.ts";
 import { resources } from "./resources.ts";
-import { jobDetail, jobView } from "./workload.ts";
+import { attempt, jobDetail, jobView } from "./workload.ts";
 
 export const apiError = z.object({
   error: z.object({
@@ -15,7 +15,13 @@ export const apiError = z.object({
 });
 export type ApiError = z.infer<typeof apiError>;
 
-export const health = z.object({ ok: z.literal(true), version: z.string(), environmentId: z.string(), pid: z.number().int() });
+export const health = z.object({
+  ok: z.literal(true),
+  version: z.string(),
+  environmentId: z.string(),
+  pid: z.number().int(),
+  bundle: z.string().optional().describe("digest of the bundle the master runs; masters before 0.4 do not say"),
+});
 export type Health = z.infer<typeof health>;
 
 /** One line of the pool view: nodes that share a provider, pool and site or region. */
@@ -64,6 +70,11 @@ export type JoinRequest = z.infer<typeof joinRequest>;
 export type JoinReply = z.infer<typeof joinReply>;
 
 export const nodeList = z.object({ nodes: z.array(nodeView) });
+/** What nodes hold now, without the jobs around it: for whoever compares before and after. */
+export const attemptList = z.object({
+  attempts: z.array(attempt.pick({ taskId: true, node: true, state: true })).describe("those that have not ended"),
+});
+export type ActiveAttempt = z.infer<typeof attemptList>["attempts"][number];
 export const jobList = z.object({ jobs: z.array(jobView) });
 
 /** A decision or change, told with its reason. */
@@ -91,7 +102,16 @@ export type Explanation = z.infer<typeof explanation>;
 
 /** One line of a followed log (NDJSON). `data` is base64, since output need not be text. */
 export const logLine = z.union([
-  z.object({ channel: z.enum(["stdout", "stderr"]), data: z.string() }),
+  z.object({
+    channel: z.enum(["stdout", "stderr"]),
+    data: z.string(),
+    skipped: z
+      .number()
+      .int()
+      .positive()
+      .optional()
+      .describe("so many bytes of the output are no longer there; `data` is no output then, but a line that says so"),
+  }),
   z.object({ end: z.literal(true), error: z.string().optional() }),
 ]);
 export type LogLine = z.infer<typeof logLine>;

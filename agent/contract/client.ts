@@ -2,6 +2,8 @@
 
 import { z } from "zod";
 import {
+  type ActiveAttempt,
+  attemptList,
   type ClosingView,
   type closeRequest,
   closingView,
@@ -88,6 +90,8 @@ export interface Client {
   submitJob(spec: z.input<typeof jobSpec>): Promise<{ job: JobView; created: boolean }>;
   jobs(state?: JobState): Promise<JobView[]>;
   job(id: string): Promise<JobDetail>;
+  /** Every attempt that has not ended. */
+  attempts(): Promise<ActiveAttempt[]>;
   cancelJob(id: string): Promise<JobView>;
   /** The output of one attempt, oldest first. Throws when it can't be read to its end. */
   logs(id: string, query?: LogQuery): AsyncGenerator<LogLine, void>;
@@ -144,6 +148,7 @@ export function createClient(options: ConnectionOptions): Client {
     },
     jobs: async (state) => (await get(`/v1/jobs${queryOf({ state })}`, jobList)).jobs,
     job: (id) => get(`/v1/jobs/${segment(id)}`, jobDetail),
+    attempts: async () => (await get("/v1/attempts", attemptList)).attempts,
     cancelJob: (id) => post(`/v1/jobs/${segment(id)}/cancel`, jobView),
     logs: (id, query = {}) =>
       completeLog(call.lines(`/v1/jobs/${segment(id)}/logs${logQueryOf(query)}`, logLine, query.signal), id, query.signal),

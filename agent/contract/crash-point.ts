@@ -17,6 +17,8 @@ export const crashPoints = [
   "remote.join",
   "remote.stop",
   "remote.remove",
+  "rollout.flip",
+  "rollout.revert",
   // stacks
   "context.write",
   "context.delete",

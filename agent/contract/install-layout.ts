@@ -30,11 +30,19 @@ export function installLayout(root: string) {
   const log = `${root}/var/log/spillway`;
   return {
     owned: [opt, etc, lib, log],
+    /** Programs, and what is being brought. */
+    opt,
     bundles: `${opt}/bundles`,
     /** The unpacked bundle: agent.js, supervise.sh, task-supervisor.sh, bin/node. */
     bundle: (digest: string) => `${opt}/bundles/${digest}`,
     /** A symlink to the bundle this role runs. */
     current: (role: AgentRole) => `${opt}/${role}`,
+    /** A symlink to the bundle this role ran before: the slot it can go back to. */
+    before: (role: AgentRole) => `${opt}/${role}.before`,
+    /** What the role's files outside `owned` held when that slot was left, each below its own path. */
+    filesBefore: (role: AgentRole) => `${opt}/${role}.files`,
+    /** There while a role tries a bundle: what it came from, and which tasks it has to take over. */
+    trial: (role: AgentRole) => `${opt}/${role}.trial`,
     /** Whose machine this is: readable by root, found again when the operator's side lost its records. */
     identityFile: `${etc}/identity.json`,
     config: (role: AgentRole) => `${etc}/${role}.json`,

@@ -1,6 +1,6 @@
 /** A node as the master knows it: a machine whose agent has joined. */
 import { z } from "zod";
-import { resources } from "./resources.ts";
+import { resources, systemReserve } from "./resources.ts";
 
 export const nodeState = z.enum(["joining", "ready", "suspect", "disconnected", "lost"]);
 export type NodeState = z.infer<typeof nodeState>;
@@ -16,6 +16,32 @@ export const nodeFacts = z.object({
   memoryMiB: z.number().int().positive(),
   diskFreeMiB: z.number().int().nonnegative(),
   executor: z.enum(["process", "systemd"]).optional().describe("how the agent runs tasks; agents before 0.2 do not say"),
+  cgroup: z.enum(["v1", "v2", "hybrid"]).optional().describe("the kernel's control groups; agents before 0.4 do not say"),
+  disks: z
+    .array(
+      z.object({
+        path: z.string().max(256).describe("where it is mounted"),
+        device: z.string().max(256),
+        sizeMiB: z.number().int().nonnegative(),
+        freeMiB: z.number().int().nonnegative(),
+        rotational: z.boolean().optional(),
+      }),
+    )
+    .max(32)
+    .optional()
+    .describe("mounted block devices"),
+  gpus: z
+    .array(
+      z.object({
+        vendor: z.string().max(63).describe("nvidia, amd, intel"),
+        model: z.string().max(63).describe("as tasks ask for it"),
+        memoryMiB: z.number().int().nonnegative().optional(),
+        uuid: z.string().max(63).optional(),
+        usable: z.boolean().describe("its driver is there; others are not offered to tasks"),
+      }),
+    )
+    .max(64)
+    .optional(),
   enforced: z
     .array(z.enum(["cpu", "memory", "disk"]))
     .max(3)
@@ -38,8 +64,15 @@ export const nodeDeclaration = z.object({
   attributes: texts,
   capacity: resources.optional().describe("declared capacity; without it the agent's measurement counts"),
   reserve: resources.optional().describe("kept back from the offer, for the master beside it"),
+  system: systemReserve
+    .optional()
+    .describe("kept back for the host's own system, where capacity is measured; without it nothing is, as in versions before 0.4"),
   price: z.object({ hourly: z.number().nonnegative() }).optional(),
   burst: z.string().max(48).optional().describe("the burst it was bought by"),
+  host: z.string().max(255).optional().describe("where its machine is reached over SSH; missing before version 0.4, like all below"),
+  port: z.number().int().min(1).max(65535).optional(),
+  user: z.string().max(63).optional(),
+  hostKey: z.string().max(127).optional().describe("the pinned fingerprint of its machine's SSH host key, SHA256:…; public"),
 });
 export type NodeDeclaration = z.infer<typeof nodeDeclaration>;
 
@@ -62,7 +95,8 @@ export const nodeView = z.object({
   facts: nodeFacts.optional(),
   agentVersion: z.string().optional(),
   bundle: z.string().optional().describe("digest of the bundle it runs"),
-  capacity: resources.describe("what tasks may use: declared or measured, minus the reserve"),
+  agentSince: z.number().optional().describe("ms since the epoch: when its agent said hello on its present connection"),
+  capacity: resources.describe("what tasks may use: declared, or measured minus what the system keeps; minus the reserve"),
   used: resources.describe("what its tasks hold"),
   tasks: z.number().int().describe("tasks assigned, running or stopping on it"),
   lastHeartbeatAt: z.number().optional().describe("ms since the epoch"),

@@ -31,6 +31,29 @@ export function subtractResources(a: Resources, b: Resources): Resources {
   return combine(a, b, -1);
 }
 
+/** What is kept for a host's own system; what is left out is reckoned from what the host has. */
+export const systemReserve = z.object({
+  cpu: z.number().int().nonnegative().optional().describe("millicores; 80 and 1 % when not given"),
+  memory: z.number().int().nonnegative().optional().describe("MiB; 280 and 5 % when not given"),
+  disk: z.number().int().nonnegative().optional().describe("MiB; 1024 or 5 %, whichever is more, when not given"),
+});
+export type SystemReserve = z.infer<typeof systemReserve>;
+
+/**
+ * What a host that has `whole` keeps for its system and the agent. For cpu and memory what Google's on-prem GKE keeps on
+ * machines one owns (80 millicores + 1 %, 280 MiB + 5 %: its page "Resources available for your workloads"); for disk what
+ * ext4 keeps for root. What is not written takes at most half of a small host.
+ */
+export function reservedOf(whole: Resources, written: SystemReserve): Resources {
+  const share = (amount: number, base: number, part: number) => Math.min(Math.floor(amount / 2), Math.ceil(base + part * amount));
+  return {
+    cpu: written.cpu ?? share(whole.cpu, 80, 0.01),
+    memory: written.memory ?? share(whole.memory, 280, 0.05),
+    disk: written.disk ?? Math.min(Math.floor(whole.disk / 2), Math.max(1024, Math.ceil(0.05 * whole.disk))),
+    gpus: [],
+  };
+}
+
 /** The names of the resources of which `need` wants more than `have` holds; empty when it fits. */
 export function shortages(need: Resources, have: Resources): string[] {
   const short: string[] = [];

@@ -40,9 +40,19 @@ export const masterMessage = z.discriminatedUnion("type", [
 ]);
 export type MasterMessage = z.infer<typeof masterMessage>;
 
+export const logChannels = ["stdout", "stderr"] as const;
+const logChannel = z.enum(logChannels);
+export type LogChannel = z.infer<typeof logChannel>;
+
 /** Master → agent, on bulk (text frames). */
 export const bulkRequest = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("open-log"), stream: z.number().int(), taskId: z.string(), follow: z.boolean() }),
+  z.object({
+    type: z.literal("open-log"),
+    stream: z.number().int(),
+    taskId: z.string(),
+    follow: z.boolean(),
+    skips: z.boolean().optional().describe("`skipped` is understood; masters before 0.4 get a line of text in its place"),
+  }),
   z.object({ type: z.literal("credit"), stream: z.number().int(), bytes: z.number().int().positive() }),
   z.object({ type: z.literal("close"), stream: z.number().int() }),
 ]);
@@ -51,6 +61,14 @@ export type BulkRequest = z.infer<typeof bulkRequest>;
 /** Agent → master, on bulk (text frames). Bytes travel in binary frames: u32 BE stream, u8 channel, then the bytes. */
 export const bulkReply = z.discriminatedUnion("type", [
   z.object({ type: z.literal("end"), stream: z.number().int(), error: z.string().optional() }),
+  z
+    .object({
+      type: z.literal("skipped"),
+      stream: z.number().int(),
+      channel: logChannel,
+      bytes: z.number().int().positive(),
+    })
+    .describe("so many bytes of the output are no longer there; the next ones come after them"),
 ]);
 export type BulkReply = z.infer<typeof bulkReply>;
 
@@ -61,7 +79,10 @@ export const maxDataBytes = 32 * 1024;
 /** The bulk connection closes after this long without a stream. */
 export const bulkIdleMs = 30_000;
 
-export type LogChannel = "stdout" | "stderr";
+/** The line that stands for output that is no longer there. */
+export function cutNotice(bytes: number): string {
+  return `[spillway: ${bytes} bytes of this output are no longer there: its node keeps the newest]\n`;
+}
 
 export function encodeData(stream: number, channel: LogChannel, bytes: Uint8Array): Buffer {
   const frame = Buffer.allocUnsafe(5 + bytes.length);

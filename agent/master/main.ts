@@ -1,12 +1,12 @@
 /** The master: holds the pool, takes jobs, places their tasks on nodes. `runMaster` is what `agent/main.ts master` calls. */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { MasterConfig } from "../contract/agent-config.ts";
 import { describeError, SpillwayError } from "../contract/errors.ts";
 import { createApi } from "./api/app.ts";
-import type { KeyedCertificate } from "./auth/certificates.ts";
+import { readConfigured } from "./auth/intermediate.ts";
 import { dropEndedTokens } from "./auth/join.ts";
-import { ownCertificate, servingHosts } from "./auth/own-certificate.ts";
+import { servingHosts } from "./auth/own-certificate.ts";
+import { startSigning } from "./auth/signing.ts";
 import { ledgerChanged } from "./burst/ledger.ts";
 import { ledgerIdentityOf } from "./burst/ledger-identity.ts";
 import { pruneBursts } from "./burst/prune.ts";
@@ -15,10 +15,11 @@ import { windDown } from "./burst/wind-down.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { cancelAll } from "./jobs/closing.ts";
 import { pruneJobs } from "./jobs/prune.ts";
-import { inBackground, type Leader, startLeader } from "./leader.ts";
+import { inBackground, type Leader, startLeader, tell } from "./leader.ts";
 import { startDrains } from "./lifecycle/cordon-drain.ts";
 import { startNodeTimers } from "./lifecycle/node-state.ts";
 import { giveUpOrphans } from "./lifecycle/nodes.ts";
+import { noteAuthority } from "./lifecycle/rekeyed.ts";
 import { type Log, stderrLog } from "./log.ts";
 import { startRounds } from "./scheduler/rounds.ts";
 import { startServer } from "./server.ts";
@@ -27,8 +28,6 @@ import { openSqliteStore } from "./state/sqlite.ts";
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
-/** The serving certificate is made anew when it has less than this left. */
-const renewBeforeMs = 10 * 24 * hourMs;
 /** How long a start that found the disk full waits before it tries again. */
 const retryStartMs = 1000;
 
@@ -46,6 +45,8 @@ export interface MasterOptions {
   readonly signal?: AbortSignal;
   /** Bounds the size of the store (tests of a full disk). */
   readonly maxStorePages?: number;
+  /** Digest of the bundle it runs; told by its health. */
+  readonly bundle?: string;
   /** Another master has taken over the state directory; this one should be stopped. */
   readonly onSuperseded?: (fault: SpillwayError) => void;
 }
@@ -55,7 +56,7 @@ export interface MasterOptions {
  * takes 0 for "done for good", and who wants one stopped stops that. Rejects with a SpillwayError when it can't start
  * (`port-in-use`, `file-unreadable`, `store-corrupt` …) or when another master takes over its state (`superseded`).
  */
-export async function runMaster(config: MasterConfig): Promise<void> {
+export async function runMaster(config: MasterConfig, { bundle }: Required<Pick<MasterOptions, "bundle">>): Promise<void> {
   const ending = new AbortController();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const onSignal = () => {
@@ -66,7 +67,7 @@ export async function runMaster(config: MasterConfig): Promise<void> {
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
   try {
-    const master = await startMaster(config, { signal: ending.signal, onSuperseded: reject });
+    const master = await startMaster(config, { bundle, signal: ending.signal, onSuperseded: reject });
     stderrLog("info", "master", `listens on ${config.listen.host}:${master.port} for ${config.endpoint}`);
     try {
       await promise;
@@ -87,12 +88,8 @@ export async function startMaster(config: MasterConfig, options: MasterOptions =
   const clock = options.clock ?? systemClock;
   const log = options.log ?? stderrLog;
   const rootCa = await readConfigured(config.caFile);
-  const intermediate: KeyedCertificate = {
-    certificate: await readConfigured(config.intermediateCertFile),
-    key: await readConfigured(config.intermediateKeyFile),
-  };
   const hosts = servingHosts(config);
-  let serving = await ownCertificate(intermediate, hosts, clock.now());
+  const signing = await startSigning({ config, rootCa, hosts, clock, log });
 
   let leading: Leader | undefined;
   let startFault = new SpillwayError("the master is starting", { code: "starting", hint: "Try again in a moment." });
@@ -101,9 +98,12 @@ export async function startMaster(config: MasterConfig, options: MasterOptions =
     return leading;
   };
   const own = { hosts, origin: new URL(config.endpoint).origin };
-  const api = createApi({ leader, rootCa, intermediate }, { own, adminTokenSha256: config.adminTokenSha256, log });
+  const api = createApi(
+    { leader, rootCa, issuer: signing.issuer, bundle: options.bundle },
+    { own, adminTokenSha256: config.adminTokenSha256, log },
+  );
   // The port first: of two masters by mistake, the second ends here and leaves the first one's state alone.
-  const server = await startServer({ listen: config.listen, certificate: serving, rootCa, own, api, leader, log });
+  const server = await startServer({ listen: config.listen, certificate: signing.serving(), rootCa, own, api, leader, log });
   const endings: (() => void | Promise<void>)[] = [() => server.close()];
 
   async function stop(): Promise<void> {
@@ -134,7 +134,10 @@ export async function startMaster(config: MasterConfig, options: MasterOptions =
       startNodeTimers(started),
       startDrains(started),
       clock.every(minuteMs, () => dropEndedTokens(started)),
-      clock.every(hourMs, () => inBackground(started, "certificate", renewServing)),
+      signing.keep({
+        serve: server.renewCertificate,
+        tell: (kind, message) => tell(started, { kind, subject: "environment", message }),
+      }),
       clock.every(hourMs, () => pruneBursts(started)),
     );
     started.requestRound();
@@ -142,12 +145,6 @@ export async function startMaster(config: MasterConfig, options: MasterOptions =
   } catch (error) {
     await stop();
     throw error;
-  }
-
-  async function renewServing(): Promise<void> {
-    if (serving.expiresAt - clock.now() > renewBeforeMs) return;
-    serving = await ownCertificate(intermediate, hosts, clock.now());
-    server.renewCertificate(serving);
   }
 
   /** A full disk is waited out, told once and answered with, instead of a crash loop. */
@@ -171,6 +168,7 @@ export async function startMaster(config: MasterConfig, options: MasterOptions =
 
 /** Begins anew what a crash, or a store that failed, has left half done. */
 export function finishWhatWasCutShort(leader: Leader): void {
+  inBackground(leader, "authority", () => noteAuthority(leader));
   inBackground(leader, "closing", () => cancelAll(leader));
   inBackground(leader, "master", () => giveUpOrphans(leader));
   pruneJobs(leader);
@@ -183,17 +181,4 @@ export function finishWhatWasCutShort(leader: Leader): void {
 
 function storeOptions({ maxStorePages }: MasterOptions) {
   return maxStorePages === undefined ? {} : { maxPages: maxStorePages };
-}
-
-async function readConfigured(file: string): Promise<string> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (cause) {
-    throw new SpillwayError("the master's configuration names a file that can't be read", {
-      code: "file-unreadable",
-      where: file,
-      hint: "Put the environment up again: it writes the master's files anew.",
-      cause,
-    });
-  }
 }

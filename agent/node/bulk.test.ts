@@ -12,12 +12,14 @@ let master: FakeMaster;
 let bulk: Bulk;
 let directory: string;
 let hasFinished: boolean;
+let cutOfStdout: number;
 
 beforeEach(async () => {
   master = await fakeMaster();
   directory = join(master.directory, "task");
   mkdirSync(directory);
   hasFinished = false;
+  cutOfStdout = 0;
   bulk = await aBulk();
 });
 afterEach(async () => {
@@ -29,20 +31,26 @@ async function aBulk(options: { idleMs?: number; retryMs?: number } = {}): Promi
   const output = (taskId: string): TaskOutput | undefined =>
     taskId !== "job.0.1"
       ? undefined
-      : { directory, files: { stdout: join(directory, "stdout.log"), stderr: join(directory, "stderr.log") }, finished: () => hasFinished };
+      : {
+          directory,
+          files: { stdout: join(directory, "stdout.log"), stderr: join(directory, "stderr.log") },
+          cutOf: (channel) => (channel === "stdout" ? cutOfStdout : 0),
+          finished: () => hasFinished,
+        };
   const log = createLog("node/m1", () => undefined);
   return bulkConnection({ config: await master.node("m1"), output, log, ...options });
 }
 
-async function openLog(stream: number, follow: boolean, taskId = "job.0.1"): Promise<void> {
+async function openLog(stream: number, follow: boolean, taskId = "job.0.1", more: { skips?: boolean } = {}): Promise<void> {
   bulk.open();
   await until("the bulk connection", () => master.sockets.bulk.length > 0);
-  master.sayBulk({ type: "open-log", stream, taskId, follow });
+  master.sayBulk({ type: "open-log", stream, taskId, follow, ...more });
 }
 
 const received = (stream: number, channel = "stdout") =>
   Buffer.concat(master.bulkBytes.filter((data) => data.stream === stream && data.channel === channel).map((data) => data.bytes));
-const endOf = (stream: number) => master.bulkHeard.find((message) => message.stream === stream);
+const endOf = (stream: number) =>
+  master.bulkHeard.flatMap((message) => (message.type === "end" && message.stream === stream ? message : [])).at(0);
 const write = (name: string, content: string | Buffer) => writeFileSync(join(directory, `${name}.log`), content);
 
 test("a log is sent by channel, then its end", async () => {
@@ -163,4 +171,35 @@ test("a dial that fails is tried again a few times, then given up", async () => 
   await until("four dials have failed", () => failures.length === 4);
   await new Promise((resolve) => setTimeout(resolve, 100));
   expect(failures.length).toBe(4);
+});
+
+test("what was cut off the beginning of a log is told as such, and the rest is sent", async () => {
+  write("stdout", `${"\0".repeat(100)}rest`);
+  cutOfStdout = 100;
+  hasFinished = true;
+  await openLog(1, true, "job.0.1", { skips: true });
+  await until("the end", () => endOf(1) !== undefined);
+  expect(master.bulkHeard).toContainEqual({ type: "skipped", stream: 1, channel: "stdout", bytes: 100 });
+  expect(received(1).toString()).toBe("rest");
+});
+
+test("a master that knows nothing of cuts gets a line that says so", async () => {
+  write("stdout", `${"\0".repeat(100)}rest`);
+  cutOfStdout = 100;
+  await openLog(1, false);
+  await until("the end", () => endOf(1) !== undefined);
+  expect(received(1).toString()).toMatch(/^\[spillway: 100 bytes .* no longer there.*\]\nrest$/);
+});
+
+test("what is cut while a log is read is never sent as output", async () => {
+  write("stdout", "x".repeat(100));
+  await openLog(1, true, "job.0.1", { skips: true });
+  await until("the first bytes", () => received(1).length === 100);
+  write("stdout", `${"\0".repeat(300)}rest`);
+  cutOfStdout = 300;
+  hasFinished = true;
+  appendFileSync(join(directory, "stdout.log"), "!");
+  await until("the end", () => endOf(1) !== undefined);
+  expect(master.bulkHeard).toContainEqual({ type: "skipped", stream: 1, channel: "stdout", bytes: 200 });
+  expect(received(1).toString()).toBe(`${"x".repeat(100)}rest!`);
 });

@@ -2,7 +2,7 @@
 import type WebSocket from "ws";
 import type { AgentConfig } from "../contract/agent-config.ts";
 import { describeError } from "../contract/errors.ts";
-import { type BulkReply, type BulkRequest, bulkIdleMs, bulkPath, bulkRequest, encodeData } from "../contract/wire.ts";
+import { type BulkReply, type BulkRequest, bulkIdleMs, bulkPath, bulkRequest, encodeData, type LogChannel } from "../contract/wire.ts";
 import { dialMaster } from "./dial.ts";
 import type { TaskOutput } from "./executor/executor.ts";
 import type { Log } from "./log.ts";
@@ -94,15 +94,17 @@ export function bulkConnection({ config, output, log, idleMs = bulkIdleMs, retry
       closeWhenIdle();
     };
 
-    function openLog({ stream, taskId, follow }: Extract<BulkRequest, { type: "open-log" }>): void {
+    function openLog({ stream, taskId, follow, skips }: Extract<BulkRequest, { type: "open-log" }>): void {
       streams.get(stream)?.close();
       streams.delete(stream);
       const source = output(taskId);
       if (source === undefined) return endStream(stream, `this node has no output of ${taskId}, or keeps it no longer`);
       if (streams.size >= maxStreams) return endStream(stream, `this node sends ${maxStreams} logs already`);
       clearTimeout(idle);
-      const send = (channel: "stdout" | "stderr", bytes: Buffer) => current.send(encodeData(stream, channel, bytes));
-      streams.set(stream, streamLog({ output: source, follow, send, end: (error) => endStream(stream, error) }));
+      const send = (channel: LogChannel, bytes: Buffer) => current.send(encodeData(stream, channel, bytes));
+      const skipped =
+        skips === true ? (channel: LogChannel, bytes: number) => reply({ type: "skipped", stream, channel, bytes }) : undefined;
+      streams.set(stream, streamLog({ output: source, follow, send, skipped, end: (error) => endStream(stream, error) }));
     }
 
     current.on("open", closeWhenIdle);

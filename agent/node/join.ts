@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import type { AgentConfig } from "../contract/agent-config.ts";
 import { joinReply } from "../contract/api.ts";
 import { SpillwayError } from "../contract/errors.ts";
+import { certificateRequest } from "./certificate-request.ts";
 import { ensureKey, identityProblem, readIdentity, writeCertificate } from "./identity.ts";
 import { postJson } from "./post-json.ts";
 
@@ -29,8 +30,7 @@ export async function joinPool({ config, force, readToken }: JoinOptions): Promi
   }
   assertSameAuthority(token, ca, config.node);
   const key = await ensureKey(config.stateDir);
-  const { certificateRequest } = await import("./certificate-request.ts");
-  const csr = await certificateRequest(config.node, key);
+  const csr = certificateRequest(config.node, key);
   const { endpoint, node, stateDir } = config;
   const reply = await postJson({ endpoint, path: "/v1/join", body: { node, token, csr }, reply: joinReply, ca, node });
   await acceptCertificate({ stateDir, node, ca, key, chain: reply.certificate });

@@ -2,13 +2,15 @@
 import { watch } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { describeError } from "../contract/errors.ts";
-import { initialCreditBytes, type LogChannel, maxDataBytes } from "../contract/wire.ts";
+import { cutNotice, initialCreditBytes, type LogChannel, maxDataBytes } from "../contract/wire.ts";
 import type { TaskOutput } from "./executor/executor.ts";
 
 export interface LogStreamOptions {
   readonly output: TaskOutput;
   readonly follow: boolean;
   readonly send: (channel: LogChannel, bytes: Buffer) => void;
+  /** Told of bytes that are no longer there; without it a line of text is sent in their place. */
+  readonly skipped?: ((channel: LogChannel, bytes: number) => void) | undefined;
   /** Called once, unless the stream is closed before. */
   readonly end: (error?: string) => void;
 }
@@ -30,7 +32,7 @@ interface Source {
   limit: number | undefined;
 }
 
-export function streamLog({ output, follow, send, end }: LogStreamOptions): LogStream {
+export function streamLog({ output, follow, send, skipped = lineOfText(send), end }: LogStreamOptions): LogStream {
   const sources: Source[] = (["stdout", "stderr"] as const).map((channel) => ({
     channel,
     path: output.files[channel],
@@ -78,15 +80,26 @@ export function streamLog({ output, follow, send, end }: LogStreamOptions): LogS
     if (!follow) source.limit ??= size;
     const upTo = Math.min(size, source.limit ?? size);
     while (source.offset < upTo && credit > 0 && !closed) {
+      skipCut(source);
+      if (source.offset >= upTo) break;
       const buffer = Buffer.allocUnsafe(Math.min(maxDataBytes, credit, upTo - source.offset));
       const { bytesRead } = await source.handle.read(buffer, 0, buffer.length, source.offset);
       if (bytesRead === 0) break;
       if (closed) return false;
+      // Cut while it was read: it may have been a hole already.
+      if (output.cutOf(source.channel) > source.offset) continue;
       source.offset += bytesRead;
       credit -= bytesRead;
       send(source.channel, buffer.subarray(0, bytesRead));
     }
     return source.offset >= upTo;
+  }
+
+  function skipCut(source: Source): void {
+    const bytes = output.cutOf(source.channel) - source.offset;
+    if (bytes <= 0) return;
+    source.offset += bytes;
+    skipped(source.channel, bytes);
   }
 
   function finish(error?: string): void {
@@ -117,6 +130,11 @@ export function streamLog({ output, follow, send, end }: LogStreamOptions): LogS
     },
     close,
   };
+}
+
+/** For masters that know of nothing else. */
+function lineOfText(send: LogStreamOptions["send"]): NonNullable<LogStreamOptions["skipped"]> {
+  return (channel, bytes) => send(channel, Buffer.from(cutNotice(bytes)));
 }
 
 function watchDirectory(path: string, onChange: () => void) {

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import type { AgentConfig } from "../contract/agent-config.ts";
 import { joinReply } from "../contract/api.ts";
 import { SpillwayError } from "../contract/errors.ts";
+import { certificateRequest } from "./certificate-request.ts";
 import { readIdentity } from "./identity.ts";
 import { acceptCertificate } from "./join.ts";
 import { postJson } from "./post-json.ts";
@@ -14,8 +15,7 @@ export async function renewCertificate({ node, endpoint, caFile, stateDir }: Age
     throw new SpillwayError("there is no certificate to renew", { code: "not-joined", where: node, hint: "join the node first" });
   }
   const ca = readFileSync(caFile, "utf8");
-  const { certificateRequest } = await import("./certificate-request.ts");
-  const csr = await certificateRequest(node, identity.key);
+  const csr = certificateRequest(node, identity.key);
   const reply = await postJson({ endpoint, path: "/v1/renew", body: { csr }, reply: joinReply, ca, identity, node });
   await acceptCertificate({ stateDir, node, ca, key: identity.key, chain: reply.certificate });
   return `the certificate of ${node} is good until ${new Date(reply.expiresAt).toISOString()}`;

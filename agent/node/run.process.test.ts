@@ -210,13 +210,20 @@ test.each(["task.spec", "task.start", "task.stop", "task.report", "task.forget"]
   },
 );
 
-test("the agent renews its certificate at two thirds of its life, in a process of its own", async () => {
-  config = await master.node("m1", { life: { from: -9500, until: 5000 } });
+test("the agent renews its certificate at two thirds of its life, in a process of its own; its connection and its tasks go on", async () => {
+  config = await master.node("m1", { life: { from: -7000, until: 5000 } });
   const before = readFileSync(join(config.stateDir, "cert.pem"), "utf8");
   await startAgent();
+  const task = aTask("until [ -e go ]; do sleep 0.02; done; exit 5");
+  master.say({ type: "run", task });
+  await until("it runs", () => reports(task.taskId).length === 1);
   await until("it asks for a new one", () => master.requests.some(({ path, peer }) => path === "/v1/renew" && peer === "m1"));
   await until("it is there", () => readFileSync(join(config.stateDir, "cert.pem"), "utf8") !== before);
   await until("it is told", () => told.includes("is good until"));
+  writeFileSync(join(config.stateDir, "tasks", task.taskId, "work", "go"), "");
+  await until("its end", () => reports(task.taskId).length === 2);
+  expect(reports(task.taskId)).toMatchObject([{ state: "running" }, { state: "failed", exitCode: 5 }]);
+  expect(master.sockets.control).toHaveLength(1);
 });
 
 test("an agent that never joined says so and exits with 1", async () => {

@@ -156,9 +156,10 @@ function guardOf(
   return deadMan === undefined ? undefined : guardMachine({ deadMan, stateDir, ...rest });
 }
 
-function executorOf({ config: { executor, stateDir, node }, taskSupervisor }: AgentOptions, log: Log): Executor {
-  const host = { stateDir, node, bootId: bootIdFact(), log };
-  if (executor === "process") return processExecutor({ ...host, taskSupervisor });
+function executorOf({ config, taskSupervisor }: AgentOptions, log: Log): Executor {
+  const { executor, stateDir, node, taskUsers, logBytes, logTotalBytes } = config;
+  const host = { stateDir, node, bootId: bootIdFact(), log, logBytes, logTotalBytes };
+  if (executor === "process") return processExecutor({ ...host, taskSupervisor, taskUsers });
   return systemdExecutor({ ...host, memoryIsEnforced: enforcedFact(executor).includes("memory") });
 }
 

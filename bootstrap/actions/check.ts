@@ -8,7 +8,7 @@ import { facts } from "../phases/facts.ts";
 import { lookAround } from "../phases/preflight.ts";
 import { runPhases } from "../run-phases.ts";
 
-export interface CheckRequest extends Pick<BootstrapRequest, "onProgress" | "signal" | "listenPort" | "dials" | "identity"> {
+export interface CheckRequest extends Pick<BootstrapRequest, "onProgress" | "signal" | "listenPort" | "dials" | "identity" | "patienceMs"> {
   readonly machine: Machine;
 }
 
@@ -31,6 +31,7 @@ export async function checkMachine(request: CheckRequest): Promise<HostReport> {
     ...request,
     role: request.listenPort === undefined ? "agent" : "master",
     ...nothingToInstall,
+    patienceMs: request.patienceMs ?? nothingToInstall.patienceMs,
   });
   if (report === undefined) throw new Error("bug: the phases ended without a report");
   return report;

@@ -32,7 +32,7 @@ export async function readMachineIdentity({ machine, signal }: IdentityRequest):
   });
   if (found === undefined) throw new Error("bug: the phases ended without facts");
   // What can't be read is not nothing: the file is root's alone.
-  if (found.root === "" && found.rights !== "root" && found.rights !== "sudo") {
+  if (found.root === "" && (found.rights === "none" || found.rights === "no-sudo")) {
     throw new SpillwayError(
       `its user ${machine.user} is neither root nor may it use sudo without a password, so it can't be told whose it is`,
       {

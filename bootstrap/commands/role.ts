@@ -17,10 +17,9 @@ export function roleCommand(layout: InstallLayout, role: AgentRole): string[] {
   return [`${current}/bin/node`, ...nodeFlags[role], `${current}/agent.js`, role, "--config", layout.config(role)];
 }
 
-/** What a role reads when it starts. */
+/** What a role reads when it starts and never again. The master's intermediate is none of it: that is taken while it runs. */
 export function roleSources(layout: InstallLayout, role: AgentRole): string[] {
-  const own = [layout.config(role), layout.caFile, layout.current(role)];
-  return role === "master" ? [...own, layout.intermediateCertFile, layout.intermediateKeyFile] : own;
+  return [layout.config(role), layout.caFile, layout.current(role)];
 }
 
 /** Prints the certificate, and `authority=changed` when the CA is newer than it: then it is of no worth. */
@@ -34,7 +33,9 @@ export function readCertificate(layout: InstallLayout): string[] {
 
 /** Everything on the machine that belongs to this role alone. */
 function filesOf(layout: InstallLayout, role: AgentRole): string[] {
-  const files = [layout.config(role), layout.state(role), layout.logFile(role), layout.current(role)];
+  const before = [layout.before(role), layout.filesBefore(role)].flatMap((path) => [path, `${path}.older`]);
+  const slots = [layout.current(role), ...before, layout.trial(role)];
+  const files = [layout.config(role), layout.state(role), layout.logFile(role), ...slots];
   return role === "master" ? [...files, layout.intermediateCertFile, layout.intermediateKeyFile] : files;
 }
 
@@ -53,12 +54,13 @@ export function uninstallRole(layout: InstallLayout, role: AgentRole): string[] 
   return script(
     `
 set -e
-other=$1 bundles=$2 config=$3; shift 3
+other=$1 before=$2 bundles=$3 config=$4; shift 4
 if [ ! -L "$other" ] && [ ! -e "$config" ]; then for path do if [ "$path" != -- ]; then rm -rf "$path"; fi; done; exit 0; fi
 while [ "$1" != -- ]; do rm -rf "$1" "$1.new"; shift; done
-keep=$(readlink "$other" || :)
-for bundle in "$bundles"/*; do if [ "$bundle" != "$keep" ]; then rm -rf "$bundle"; fi; done`,
+keep=$(readlink "$other" || :) slot=$(readlink "$before" || :)
+for bundle in "$bundles"/*; do if [ "$bundle" != "$keep" ] && [ "$bundle" != "$slot" ]; then rm -rf "$bundle"; fi; done`,
     layout.current(other),
+    layout.before(other),
     layout.bundles,
     layout.config(other),
     ...filesOf(layout, role),

@@ -11,7 +11,7 @@ export const ready: Phase = {
     const { request } = context;
     if (request.dryRun === true) return;
     try {
-      await request.awaitReady();
+      await request.awaitReady({ bundle: filledIn(context.bundle, "bundle").digest });
     } catch (cause) {
       const remote = filledIn(context.remote, "remote");
       const layout = filledIn(context.layout, "layout");

@@ -1,11 +1,12 @@
-/** Opens an SSH connection, through a jump host where there is one: the host key is judged before anything is sent. */
-import { readFileSync } from "node:fs";
-import { homedir } from "node:os";
-import { join } from "node:path";
-import ssh2, { type Client, type ConnectConfig, type ServerHostKeyAlgorithm } from "ssh2";
+/** Opens an SSH connection, through jump hosts where there are some: the host key is judged before anything is sent. */
+import type { Duplex } from "node:stream";
+import ssh2, { type Client, type ClientChannel, type ServerHostKeyAlgorithm } from "ssh2";
 import { SpillwayError } from "../../agent/contract/errors.ts";
 import type { CredentialReference, JumpHost, Machine } from "../../agent/contract/machine.ts";
+import { batchingSocket } from "./batching-socket.ts";
+import { type OpenCredential, openCredential } from "./credential.ts";
 import { fingerprintOf } from "./host-key.ts";
+import { sharedJump } from "./shared-jumps.ts";
 
 /** What is needed to dial a host: a machine, or the jump host before it. */
 export type SshAddress = Pick<Machine, "host" | "port" | "user" | "credential" | "hostKey" | "jump">;
@@ -26,7 +27,7 @@ const keyKinds: readonly (readonly ServerHostKeyAlgorithm[] | undefined)[] = [
 /**
  * Connects and logs in.
  * @param where names the machine in errors
- * @throws SpillwayError `host-key-unknown`, `host-key-mismatch`, `ssh-unreachable`, `ssh-auth-failed`, `credential-missing`.
+ * @throws SpillwayError `host-key-unknown`, `host-key-mismatch`, `ssh-unreachable`, `ssh-auth-failed`, `credential-missing`, `secret-missing`.
  */
 export async function openConnection(address: SshAddress, where: string): Promise<SshConnection> {
   const { hostKey } = address;
@@ -37,7 +38,7 @@ export async function openConnection(address: SshAddress, where: string): Promis
       hint: "Write its fingerprint as hostKey: SHA256:… in the settings.",
     });
   }
-  const credential = readCredential(address.credential, where);
+  const credential = openCredential(address.credential, address.user, where);
   const through = await openJump(address.jump, where);
   let presented = "";
   try {
@@ -82,16 +83,20 @@ export async function presentedHostKeys(address: Omit<SshAddress, "hostKey">, wh
 }
 
 async function openJump(jump: JumpHost | undefined, where: string): Promise<SshConnection | undefined> {
-  return jump === undefined ? undefined : await openConnection(jump, `jump host ${jump.host}:${jump.port} on the way to ${where}`);
+  return jump === undefined ? undefined : await sharedJump(jump, where, openConnection);
 }
 
 interface DialOptions {
   readonly through: Client | undefined;
-  readonly credential: Pick<ConnectConfig, "privateKey" | "agent">;
+  readonly credential: OpenCredential;
   readonly kinds: readonly ServerHostKeyAlgorithm[] | undefined;
   readonly accept: (fingerprint: string) => boolean;
 }
-type DialFailure = Error & { level?: string };
+/** `level` is ssh2's, `code` the system's or ours, `reason` that of a jump host's refusal to forward (RFC 4254, 5.1). */
+export type DialFailure = Error & { readonly level?: string; readonly code?: string | number; readonly reason?: number };
+
+/** The `code` of the failure that is none of the system's: it hung up while we were not logged in yet, as a busy server does. */
+export const hungUp = "HUNG_UP";
 
 async function dial(
   address: Omit<SshAddress, "hostKey">,
@@ -99,17 +104,17 @@ async function dial(
 ): Promise<{ client: Client } | { error: DialFailure; presented: string | undefined }> {
   const client = new ssh2.Client();
   let presented: string | undefined;
+  let sock: Duplex | undefined;
   try {
-    const sock = through === undefined ? undefined : await forward(through, address);
+    const taken = through === undefined ? batchingSocket(address) : await forward(through, address);
+    sock = taken;
     await new Promise<void>((resolve, reject) => {
       client.once("ready", resolve);
       // `on`, not `once`: a refused connection may tell a second error, and one without a listener ends the process.
       client.on("error", reject);
-      client.once("close", () => reject(new Error("it hung up before the login was complete")));
-      // Without it each small message waits 40 ms for the acknowledgement of the one before.
-      client.once("connect", () => void (sock === undefined && client.setNoDelay(true)));
+      client.once("close", () => reject(Object.assign(new Error("it hung up before the login was complete"), { code: hungUp })));
       client.connect({
-        ...(sock === undefined ? { host: address.host, port: address.port } : { sock }),
+        sock: taken,
         username: address.user,
         ...credential,
         ...(kinds === undefined ? {} : { algorithms: { serverHostKey: [...kinds] } }),
@@ -125,15 +130,31 @@ async function dial(
     return { client };
   } catch (error) {
     client.destroy();
+    // The client may not have taken it yet.
+    sock?.destroy();
     return { error: error as DialFailure, presented };
   }
 }
 
-function forward(through: Client, { host, port }: Pick<SshAddress, "host" | "port">): Promise<ssh2.ClientChannel> {
+/** The jump host's own attempt may take minutes: whoever waits has ended by then, and a channel that comes late is closed. */
+function forward(through: Client, { host, port }: Pick<SshAddress, "host" | "port">): Promise<ClientChannel> {
   return new Promise((resolve, reject) => {
+    const fail = (message: string, cause: DialFailure) =>
+      reject(Object.assign(new Error(message, { cause }), { code: cause.code, reason: cause.reason }));
+    const lost = () => fail("the connection to its jump host broke", Object.assign(new Error("closed"), { code: hungUp }));
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      through.off("close", lost);
+      fail("its jump host can't reach it: no answer", Object.assign(new Error("no answer"), { code: "ETIMEDOUT" }));
+    }, connectTimeoutMs);
+    through.once("close", lost);
     through.forwardOut("127.0.0.1", 0, host, port, (error, channel) => {
-      if (error === undefined) resolve(channel);
-      else reject(new Error(`its jump host can't reach it: ${error.message}`, { cause: error }));
+      clearTimeout(timer);
+      through.off("close", lost);
+      if (error !== undefined) fail(`its jump host can't reach it: ${error.message}`, error);
+      else if (isLate) channel.close();
+      else resolve(channel);
     });
   });
 }
@@ -141,38 +162,6 @@ function forward(through: Client, { host, port }: Pick<SshAddress, "host" | "por
 function closeAll(client: Client, through: SshConnection | undefined): void {
   client.end();
   through?.close();
-}
-
-function readCredential(credential: CredentialReference, where: string): Pick<ConnectConfig, "privateKey" | "agent"> {
-  if (credential.kind === "agent") {
-    const agent = process.env.SSH_AUTH_SOCK ?? "";
-    if (agent !== "") return { agent };
-    throw new SpillwayError("its credential is the ssh-agent, and none is there (SSH_AUTH_SOCK is not set)", {
-      code: "credential-missing",
-      where,
-      hint: "Start one (eval $(ssh-agent); ssh-add), or name a key file in the settings: key: ~/.ssh/id_ed25519",
-    });
-  }
-  const path = credential.path.startsWith("~/") ? join(homedir(), credential.path.slice(2)) : credential.path;
-  let privateKey: Buffer;
-  try {
-    privateKey = readFileSync(path);
-  } catch (cause) {
-    throw new SpillwayError(`its SSH key ${path} can't be read: ${(cause as Error).message}`, {
-      code: "credential-missing",
-      where,
-      cause,
-      hint: "Put the key back, or name another in the settings.",
-    });
-  }
-  const parsed = ssh2.utils.parseKey(privateKey);
-  if (!(parsed instanceof Error)) return { privateKey };
-  const encrypted = /encrypted|passphrase/i.test(parsed.message);
-  throw new SpillwayError(`its SSH key ${path} ${encrypted ? "is encrypted" : `can't be used: ${parsed.message}`}`, {
-    code: "credential-missing",
-    where,
-    hint: encrypted ? `Add it to an ssh-agent (ssh-add ${path}) and write key: agent` : "Name a private key in OpenSSH's or PEM format.",
-  });
 }
 
 function connectFailure(error: DialFailure, credential: CredentialReference, where: string): SpillwayError {

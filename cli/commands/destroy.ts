@@ -6,6 +6,7 @@ import { SpillwayError } from "../../agent/contract/errors.ts";
 import { formatDuration } from "../../agent/contract/quantities.ts";
 import { destroy } from "../../stacks/workflow/destroy.ts";
 import { ask } from "../ask.ts";
+import { askSecretsOfState } from "../ask-secrets.ts";
 import { outputOption, wantsJson, withExamples } from "../command-options.ts";
 import { interruptible } from "../interruptible.ts";
 import { print, printJson, say, status } from "../output.ts";
@@ -24,6 +25,7 @@ export function registerDestroy(program: Command): void {
         throw new SpillwayError(`--forget wants the environment's own name, typed out: --forget ${environment}`, { code: "usage" });
       }
       if (options.yes !== true) await confirm(environment);
+      await askSecretsOfState(environment);
       const begun = Date.now();
       status("  opening the stack");
       const result = await interruptible(`./spillway destroy ${environment}`, () =>

@@ -56,7 +56,11 @@ async function examineHost(command: Command, host: string): Promise<Section[]> {
   const environment = chosenEnvironment(command);
   status(`  looking up ${host}`);
   const { checkHost } = await import("../../stacks/workflow/check-host.ts");
-  const { machine, findings } = await checkHost(environment, host, { onProgress: (step) => status(`  ${host}: ${step}`) });
+  const { askSecretsOf } = await import("../ask-secrets.ts");
+  const { machine, findings } = await checkHost(environment, host, {
+    onProgress: (step) => status(`  ${host}: ${step}`),
+    prepare: (subject) => askSecretsOf([subject]),
+  });
   clearStatus();
   return [{ title: whereOf(machine), findings }];
 }

@@ -52,6 +52,9 @@ async function shell(command: Command, node: string, words: readonly string[]): 
     });
   }
   clearStatus();
+  // A shell has no use for the sudo password: whoever sits there types it.
+  const { askSecretsOf } = await import("../ask-secrets.ts");
+  await askSecretsOf([{ ...machine, sudoPassword: undefined }]);
   if (words.length > 0) return await runOnMachine(machine, words, { stdin, stdout, stderr });
   return await openShell(machine, { stdin, stdout, kind: process.env.TERM ?? "xterm" });
 }

@@ -23,7 +23,8 @@ export function registerNodesTrust(nodes: Command): void {
   command.addHelpText(
     "after",
     `
-Nobody logs in to the host for this: it only shows its key. A key that stands in the settings (hostKey) is changed there, by you.`,
+Nobody logs in to the host for this: it only shows its key. A key that stands in the settings (hostKey) or in known_hosts
+is changed there, by you; where, is told. Spare hosts of bursts are compared in the same way.`,
   );
 }
 
@@ -32,8 +33,9 @@ async function trust(command: Command, node: string, fingerprint: string | undef
     throw usageError("--fingerprint: write it as `ssh-keygen -lf` shows it: SHA256: and 43 characters");
   const environment = chosenEnvironment(command);
   const { hostKeysOf, pinHostKey } = await import("../../stacks/workflow/trust.ts");
+  const { askSecretsOf } = await import("../ask-secrets.ts");
   status(`  asking ${node} for its host key`);
-  const keys = await hostKeysOf(environment, node);
+  const keys = await hostKeysOf(environment, node, (machine) => askSecretsOf([machine]));
   clearStatus();
   const { machine, pinned, presented } = keys;
   const tell = (trusted: boolean, problem?: string) =>

@@ -5,7 +5,9 @@ import { formatCpu, formatMemory } from "../../agent/contract/quantities.ts";
 import { wantsJson, withEnvironment, withExamples } from "../command-options.ts";
 import { openEnvironment } from "../environment-context.ts";
 import { paintState, plain, print, printJson, shortSpan, table } from "../output.ts";
+import { registerNodesAdopt } from "./nodes-adopt.ts";
 import { registerNodesCordon, registerNodesDrain, registerNodesUncordon } from "./nodes-drain.ts";
+import { registerNodesRemove } from "./nodes-remove.ts";
 import { registerNodesShell } from "./nodes-shell.ts";
 import { registerNodesTrust } from "./nodes-trust.ts";
 
@@ -17,6 +19,8 @@ export function registerNodes(program: Command): void {
   registerNodesDrain(nodes);
   registerNodesShell(nodes);
   registerNodesTrust(nodes);
+  registerNodesRemove(nodes);
+  registerNodesAdopt(nodes);
 }
 
 function registerList(nodes: Command): void {

@@ -8,6 +8,7 @@ import { readSettings } from "../../stacks/settings-file.ts";
 import { stateLayout } from "../../stacks/state-layout.ts";
 import { type Preview, preview, type UpResult, up } from "../../stacks/workflow/up.ts";
 import { ask, refuseWithoutTerminal } from "../ask.ts";
+import { askSecrets } from "../ask-secrets.ts";
 import { outputOption, wantsJson, withExamples } from "../command-options.ts";
 import { interruptible } from "../interruptible.ts";
 import { print, printJson, say, status } from "../output.ts";
@@ -25,6 +26,7 @@ export function registerUp(program: Command): void {
       const begun = Date.now();
       const settings = readSettings(environment);
       say(`Spillway ${productVersion} · environment ${environment} · state in ${stateLayout(environment).root}`);
+      await askSecrets(environment);
       status("  opening the stack");
       const shown = { onRow: showRows(), onNotice: say };
       if (options.yes !== true && environment !== "local") {

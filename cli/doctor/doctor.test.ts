@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { commandBench } from "../testing/command-bench.ts";
 import { sendError } from "../testing/fake-master.ts";
 import { nodeFinding, pulumiFinding } from "./computer.ts";
-import { agentFinding, keyFinding } from "./environment.ts";
+import { agentFinding, keyFinding } from "./credentials.ts";
 
 const bench = commandBench();
 let directory: string;

@@ -1,23 +1,22 @@
 /** What is looked at for one environment: its settings, the keys they name, who may read its secrets, and its master. */
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { homedir } from "node:os";
-import { join } from "node:path";
 import { createClient } from "../../agent/contract/client.ts";
 import { type Context, context as contextSchema } from "../../agent/contract/context.ts";
-import { describeError, SpillwayError } from "../../agent/contract/errors.ts";
-import type { CredentialReference } from "../../agent/contract/machine.ts";
+import { SpillwayError } from "../../agent/contract/errors.ts";
 import { productVersion } from "../../agent/contract/version.ts";
 import type { Finding } from "../../bootstrap/findings.ts";
+import { jumpChain } from "../../providers/ssh/jump-chain.ts";
+import { certificateLines, type KnownHosts } from "../../providers/ssh/known-hosts.ts";
 import type { EnvironmentSettings } from "../../stacks/settings.ts";
 import { readSettings } from "../../stacks/settings-file.ts";
 import { settingsFile, stateLayout } from "../../stacks/state-layout.ts";
-import { wantedMachines } from "../../stacks/wanted-machines.ts";
+import { spareHosts, wantedMachines } from "../../stacks/wanted-machines.ts";
 import { countOf } from "../output.ts";
-import { keysInAgent } from "./ssh-agent.ts";
+import { credentialFindings } from "./credentials.ts";
 
 export async function environmentFindings(environment: string): Promise<Finding[]> {
   const { finding, settings } = settingsFinding(environment);
-  const keys = settings === undefined ? [] : await Promise.all(credentialsIn(settings).map(credentialFinding));
+  const keys = settings === undefined ? [] : await hostFindings(settings);
   return [finding, ...keys, ...modes(environment), ...(await access(environment))];
 }
 
@@ -36,40 +35,26 @@ function settingsFinding(environment: string): { finding: Finding; settings?: En
   }
 }
 
-/** Each credential that machines and jump hosts need, once. */
-function credentialsIn(settings: EnvironmentSettings): CredentialReference[] {
-  const all = [
-    ...wantedMachines(settings).flatMap((machine) => (machine.provider === "ssh" ? [machine.host.credential] : [])),
-    ...Object.values(settings.jumps).map(({ credential }) => credential),
+/** The machines that are logged in to, and the known_hosts of their pools: what is not looked at there is told. */
+async function hostFindings(settings: EnvironmentSettings): Promise<Finding[]> {
+  const wanted = [...wantedMachines(settings), ...spareHosts(settings)];
+  const pools = Object.values(settings.pools).flatMap((pool) => (pool.provider === "ssh" ? (pool.knownHosts ?? []) : []));
+  const files = new Map(pools.map((known) => [known.file, known]));
+  return [
+    ...(await credentialFindings([
+      ...wanted.flatMap((machine) => (machine.provider === "ssh" ? [machine.host] : [])),
+      ...Object.keys(settings.jumps).flatMap((name) => jumpChain(name, settings.jumps) ?? []),
+    ])),
+    ...[...files.values()].map(knownHostsFinding),
   ];
-  return [...new Map(all.map((credential) => [JSON.stringify(credential), credential])).values()];
 }
 
-async function credentialFinding(credential: CredentialReference): Promise<Finding> {
-  return credential.kind === "agent" ? await agentFinding(process.env.SSH_AUTH_SOCK ?? "") : keyFinding(credential.path);
-}
-
-export async function agentFinding(socket: string): Promise<Finding> {
-  const name = "ssh-agent";
-  const hint = "Start one and add the key: eval $(ssh-agent); ssh-add";
-  if (socket === "") return { name, ok: false, found: "hosts want it, and SSH_AUTH_SOCK is not set", hint };
-  const keys = await keysInAgent(socket);
-  if (keys === undefined) return { name, ok: false, found: `nothing answers at ${socket}`, hint };
-  if (keys === 0) return { name, ok: false, found: "it holds no key", hint: "ssh-add PATH-OF-KEY" };
-  return { name, ok: true, found: `it holds ${countOf(keys, "key")}` };
-}
-
-export function keyFinding(reference: string): Finding {
-  const name = "SSH key";
-  const path = reference.startsWith("~/") ? join(homedir(), reference.slice(2)) : reference;
-  try {
-    readFileSync(path);
-  } catch (error) {
-    return { name, ok: false, found: describeError(error), hint: "Put it there, or name another in the settings (key)." };
-  }
-  return isPrivate(path)
-    ? { name, ok: true, found: path }
-    : { name, ok: false, found: `others may read ${path}`, hint: `chmod 600 ${path}` };
+export function knownHostsFinding(known: KnownHosts): Finding {
+  const found = `${known.file}: ${countOf(known.entries.length, "line")}`;
+  const lines = certificateLines(known);
+  if (lines.length === 0) return { name: "known hosts", ok: true, found };
+  const hint = `Certificates are not looked at: line ${lines.join(", ")} (@cert-authority) counts for nothing. Hosts that are known by it alone need a hostKey.`;
+  return { name: "known hosts", ok: true, found, hint };
 }
 
 /** Files that hold secrets, as far as they are there. */

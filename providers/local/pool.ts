@@ -60,7 +60,7 @@ export async function createLocalMachine(spec: LocalMachineSpec): Promise<Machin
     throw new SpillwayError(`the directory ${spec.directory} holds a machine of another environment (${existing.environmentId})`, {
       code: "machine-of-another-environment",
       where: `machine ${spec.name}`,
-      hint: "If that environment is gone for good, delete the directory and run it again.",
+      hint: "If it is this very environment and its state was lost: spillway nodes adopt. If it is gone for good, delete the directory and run it again.",
     });
   }
   if (existing !== undefined && existing.burst !== spec.burst) {

@@ -4,7 +4,7 @@
  */
 import { connect } from "node:net";
 import { describeError, SpillwayError } from "../../agent/contract/errors.ts";
-import { type Machine, whereOf } from "../../agent/contract/machine.ts";
+import { firstHop, type Machine, whereOf } from "../../agent/contract/machine.ts";
 import type { Listing, ListScope, MachineStatus, Provider } from "../provider.ts";
 
 const dialTimeoutMs = 5000;
@@ -16,9 +16,10 @@ const greetingBytes = 255;
 export const sshProvider: Provider = {
   name: "ssh",
 
-  async status({ host, port, jump }: Machine): Promise<MachineStatus> {
+  async status(machine: Machine): Promise<MachineStatus> {
     // Behind a jump host only a login tells; what can be asked without one is whether the way there is open.
-    return (await greets(jump?.host ?? host, jump?.port ?? port)) ? "running" : "silent";
+    const { host, port } = firstHop(machine);
+    return (await greets(host, port)) ? "running" : "silent";
   },
 
   async start(machine: Machine): Promise<void> {

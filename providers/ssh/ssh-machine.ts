@@ -1,6 +1,6 @@
 /** The Pulumi resource of a host you own: looked at, its key pinned, nothing changed on it. Its provider side is in stacks/plugin. */
 import * as pulumi from "@pulumi/pulumi";
-import type { CredentialReference, JumpHost, Machine } from "../../agent/contract/machine.ts";
+import type { CredentialReference, JumpHost, Machine, SecretReference } from "../../agent/contract/machine.ts";
 import type { Resources } from "../../agent/contract/resources.ts";
 
 export interface SshMachineArgs {
@@ -17,6 +17,10 @@ export interface SshMachineArgs {
   /** Without `hostKey`: whether the key that it presents first is taken for its own. */
   trustOnFirstUse: pulumi.Input<boolean>;
   jump?: pulumi.Input<JumpHost>;
+  /** Where its user's password for sudo is; never the password. */
+  sudoPassword?: pulumi.Input<SecretReference>;
+  /** How long an installation tries to reach it. */
+  connectTimeoutMs?: pulumi.Input<number>;
   labels: pulumi.Input<Record<string, string>>;
   site?: pulumi.Input<string>;
   price?: pulumi.Input<{ hourly: number }>;
@@ -32,7 +36,7 @@ export interface SshMachineArgs {
 
 export class SshMachine extends pulumi.CustomResource {
   declare readonly machine: pulumi.Output<Machine>;
-  /** Why it can't be used; what that means for the others is decided elsewhere. */
+  /** Why it can't be used, empty when it can; what that means for the others is decided elsewhere. */
   declare readonly problem: pulumi.Output<string | undefined>;
 
   constructor(name: string, args: SshMachineArgs, options?: pulumi.CustomResourceOptions) {

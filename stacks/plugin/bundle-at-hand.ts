@@ -1,27 +1,28 @@
-/** The bundle that belongs to this checkout, built once per process and platform, and its digest before it is built. */
+/** The bundle that belongs to this checkout, built once per process, platform and compression, and its digest before it is built. */
 import { buildBundle } from "../../agent/bundle/build.ts";
-import type { BundlePlatform } from "../../agent/contract/bundle-platform.ts";
-import { machine } from "../../agent/contract/machine.ts";
-import { bundlePlatformOf } from "../../bootstrap/bundle-platform-of.ts";
+import type { BundleCompression, BundlePlatform } from "../../agent/contract/bundle-platform.ts";
 import type { BundleFile } from "../../bootstrap/context.ts";
 
 const built = new Map<string, Promise<BundleFile>>();
 
-export function bundleAtHand(platform: BundlePlatform, onProgress?: (text: string) => void): Promise<BundleFile> {
-  const known = built.get(platform);
-  if (known !== undefined) return known;
-  const making = buildBundle({ platform, ...(onProgress === undefined ? {} : { onProgress }) });
-  built.set(platform, making);
-  return making;
+export interface AtHandOptions {
+  /** Most machines take zstd; the digest is the same. */
+  readonly compression?: BundleCompression;
+  readonly onProgress?: ((text: string) => void) | undefined;
 }
 
-/**
- * The input `bundle` of the resources that run it: new code on the operator's side means a new digest, and that is a
- * difference like any other.
- */
-export async function completeWithBundle(news: Record<string, unknown>): Promise<{ bundle: string }> {
-  const known = machine.safeParse(news.machine);
-  // A machine that is not known yet is not built for: the next check, with its facts, is the one that counts.
-  const platform = known.success ? bundlePlatformOf(known.data, known.data.attributes.arch) : "host";
-  return { bundle: (await bundleAtHand(platform)).digest };
+/** SPILLWAY_BUNDLE_FROM names another checkout whose agent is taken instead: for trying another version. */
+export function bundleAtHand(platform: BundlePlatform, { compression = "zstd", onProgress }: AtHandOptions = {}): Promise<BundleFile> {
+  const key = `${platform} ${compression}`;
+  const known = built.get(key);
+  if (known !== undefined) return known;
+  const repository = process.env.SPILLWAY_BUNDLE_FROM || undefined;
+  const making = buildBundle({
+    platform,
+    compression,
+    ...(repository === undefined ? {} : { repository }),
+    ...(onProgress === undefined ? {} : { onProgress }),
+  });
+  built.set(key, making);
+  return making;
 }

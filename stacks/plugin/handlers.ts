@@ -6,6 +6,7 @@ import { master } from "./resources/master.ts";
 import { node } from "./resources/node.ts";
 import { poolGuard } from "./resources/pool-guard.ts";
 import { preflight } from "./resources/preflight.ts";
+import { rollout } from "./resources/rollout.ts";
 import { sshMachine } from "./resources/ssh-machine.ts";
 import type { AnyHandler } from "./rpc.ts";
 
@@ -17,5 +18,6 @@ export const handlers: Readonly<Record<string, AnyHandler>> = {
   "spillway:index:Node": node,
   "spillway:index:PoolGuard": poolGuard,
   "spillway:index:Preflight": preflight,
+  "spillway:index:Rollout": rollout,
   "spillway:index:SshMachine": sshMachine,
 };

@@ -3,6 +3,7 @@ import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { main } from "@pulumi/pulumi/provider/index.js";
 import { productVersion } from "../../agent/contract/version.ts";
+import { keepSessions } from "../../bootstrap/ssh/kept-sessions.ts";
 import { handlers } from "./handlers.ts";
 import { providerOf } from "./rpc.ts";
 import { statusLineTo } from "./status-line.ts";
@@ -28,6 +29,8 @@ function keep(file: string, text: string): void {
   appendFileSync(join(directory, file), `${new Date().toISOString()} ${text}\n`);
 }
 
+// The look at a host and what is done to it next are two steps of this process.
+keepSessions();
 const engineAddress = process.argv.slice(2).find((argument) => !argument.startsWith("--"));
 await main(
   providerOf({

@@ -50,6 +50,11 @@ export function isForgotten(environment: string): boolean {
   return process.env.SPILLWAY_FORGET === environment;
 }
 
+/** Whether the error says that the master does not know us, or we do not know it: its certificates or tokens are others by now. */
+export function isStranger(error: unknown): boolean {
+  return error instanceof SpillwayError && (error.code === "master-untrusted" || error.code === "unauthorized");
+}
+
 function isStarting(error: unknown): boolean {
   return error instanceof SpillwayError && error.code === "starting";
 }

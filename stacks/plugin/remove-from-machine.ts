@@ -3,8 +3,11 @@ import { describeError, SpillwayError } from "../../agent/contract/errors.ts";
 import type { AgentRole } from "../../agent/contract/install-layout.ts";
 import { type Machine, whereOf } from "../../agent/contract/machine.ts";
 import { removeRole } from "../../bootstrap/actions/remove.ts";
+import { removalByHand } from "../../bootstrap/commands/removal-by-hand.ts";
 import { identityFor } from "../../bootstrap/machine-facts.ts";
+import type { MachineStatus } from "../../providers/provider.ts";
 import { providerOf } from "../../providers/registry.ts";
+import { isForgottenMachine } from "../node-removal.ts";
 import { isForgotten } from "./master-access.ts";
 import type { ResourceContext } from "./rpc.ts";
 
@@ -18,7 +21,7 @@ export interface Removal {
 /**
  * A machine that is off is started first; one that is gone holds nothing to remove; one that has become somebody else's is
  * left alone.
- * @throws SpillwayError `machine-silent` or what SSH says of a host of one's own, unless its environment is forgotten.
+ * @throws SpillwayError `machine-silent` or what SSH says of a host of one's own, unless it or its environment is forgotten.
  */
 export async function removeFromMachine(removal: Removal, role: AgentRole, context: ResourceContext): Promise<void> {
   const { machine, environment, environmentId } = removal;
@@ -33,10 +36,20 @@ export async function removeFromMachine(removal: Removal, role: AgentRole, conte
   } catch (error) {
     if (!(error instanceof SpillwayError)) throw error;
     if (error.code === "not-ours") context.log(`${whereOf(machine)} was left alone: ${error.message}`);
-    else if (isForgotten(environment) && outOfReach.includes(error.code))
-      context.log(`${describeError(error)}\n  Given up (--forget): the ${role} is still on it. ${byHand}`);
-    else throw error;
+    else if (!outOfReach.includes(error.code)) throw error;
+    else if (isGivenUp(removal)) context.log(`${describeError(error)}\n  Given up (--forget): the ${role} is still on it. ${byHand()}`);
+    else throw error.code === "machine-silent" ? error : withWayOut(error, removal, role);
   }
+}
+
+/**
+ * The provider's word on the machine, before anything is changed for its removal.
+ * @throws SpillwayError `machine-silent`, unless it or its environment is forgotten.
+ */
+export async function refuseSilence(removal: Removal, role: AgentRole): Promise<MachineStatus> {
+  const status = await providerOf(removal.machine.provider).status(removal.machine);
+  if (status === "silent" && !isGivenUp(removal)) throw silent(removal, role);
+  return status;
 }
 
 const outOfReach = [
@@ -49,14 +62,36 @@ const outOfReach = [
   "credential-missing",
 ];
 
-function silent({ machine, environment }: Removal, role: AgentRole): SpillwayError {
+function isGivenUp({ machine, environment }: Removal): boolean {
+  return isForgotten(environment) || isForgottenMachine(machine.name);
+}
+
+function silent(removal: Removal, role: AgentRole): SpillwayError {
   return new SpillwayError(`it does not answer, so the ${role} can't be taken off it`, {
     code: "machine-silent",
-    where: whereOf(machine),
-    hint: `Switch it on and run it again. If it is gone for good: \`pulumi state delete\` with the URN of its node takes it alone out of the state; ./spillway destroy ${environment} --forget ${environment} gives the whole environment up.`,
+    where: whereOf(removal.machine),
+    hint: `Switch it on and run it again.\n  ${wayOut(removal, role)}`,
   });
 }
 
-/** What takes everything of Spillway off a host that was out of reach when its environment went. */
-const byHand =
-  "To remove it by hand there: systemctl disable --now spillway-agent spillway-master; systemctl stop 'spillway-task-*'; rm -rf /opt/spillway /etc/spillway /var/lib/spillway /var/log/spillway /etc/systemd/system/spillway-*.service; systemctl daemon-reload";
+function withWayOut(error: SpillwayError, removal: Removal, role: AgentRole): SpillwayError {
+  const hint = [...(error.hint === undefined ? [] : [error.hint]), wayOut(removal, role)].join("\n  ");
+  return new SpillwayError(error.message, {
+    code: error.code,
+    ...(error.where === undefined ? {} : { where: error.where }),
+    hint,
+    cause: error,
+  });
+}
+
+/** What can be done when it never answers again. */
+function wayOut({ machine, environment }: Removal, role: AgentRole): string {
+  const whole = `./spillway destroy ${environment} --forget ${environment} gives the whole environment up.`;
+  if (machine.burst !== undefined) return `Of a burst: ./spillway fsck --fix ${environment} tries it again; ${whole}`;
+  if (role === "master") return `If it is gone for good: ${whole}`;
+  return `If it is gone for good: ./spillway nodes remove ${machine.name} --forget --env ${environment} takes its node alone out of the pool and the state; ${whole}`;
+}
+
+function byHand(): string {
+  return `To remove it later, run there as root:\n  ${removalByHand()}`;
+}

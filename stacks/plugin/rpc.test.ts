@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { z } from "zod";
-import { type AnyHandler, changedKeys, providerOf, withoutMarks, withSecretMarks } from "./rpc.ts";
+import { type AnyHandler, changedKeys, PartlyDone, providerOf, withoutMarks, withSecretMarks } from "./rpc.ts";
 
 const secretOf = (value: unknown) => ({ "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", value });
 const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
@@ -81,4 +81,34 @@ it("names the field of a wrong input in check", async () => {
   const checked = await provider.check?.(urn, {}, { name: 5, password: "p" });
   expect(checked?.failures).toEqual([{ property: "name", reason: expect.stringContaining("expected string") }]);
   expect((await provider.check?.(urn, {}, { name: unknown, password: "p" }))?.failures).toBeUndefined();
+});
+
+it("has what was done of a step recorded, and the step failed all the same", async () => {
+  const partly = async () => {
+    throw new PartlyDone(new Error("2 of 3 were moved"), { id: "thing-1", outputs: { health: "broken" } });
+  };
+  const { provider } = aProvider({ create: partly, update: partly });
+  const news = { name: "n", password: secretOf("hush") };
+  const recorded = {
+    message: "2 of 3 were moved",
+    stack: "",
+    id: "thing-1",
+    properties: { name: "n", password: secretOf("hush"), size: 1, health: "broken" },
+    reasons: ["2 of 3 were moved"],
+  };
+  await expect(provider.create?.(urn, news)).rejects.toMatchObject(recorded);
+  await expect(provider.update?.("thing-1", urn, { ...news, health: "ok" }, news)).rejects.toMatchObject(recorded);
+});
+
+it("does not take a change for a difference in an input that is ignored, and takes for one what its handler finds due", async () => {
+  const isDue: AnyHandler["isDue"] = (state, inputs, tell) => {
+    tell(`${state.health} → ${inputs.size}`);
+    return inputs.size > 2;
+  };
+  const { provider, told } = aProvider({ ignored: ["size"], isDue });
+  const olds = { name: "n", password: "p", size: 1, health: "ok" };
+  const diff = (size: number) => provider.diff?.("id", urn, olds, { name: "n", password: "p", size });
+  expect(await diff(2)).toMatchObject({ changes: false });
+  expect(await diff(3)).toMatchObject({ changes: true });
+  expect(told).toEqual(["ok → 2", "ok → 3"]);
 });

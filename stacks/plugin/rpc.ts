@@ -35,15 +35,41 @@ export interface ResourceHandler<Inputs extends object, Outputs extends object> 
   readonly secrets: readonly string[];
   /** Inputs whose change means another thing, to be deleted before the new one is made. */
   readonly replaceOn?: readonly (keyof Inputs & string)[];
+  /** Inputs whose change is no difference by itself. */
+  readonly ignored?: readonly (keyof Inputs & string)[];
   /** Inputs that the plugin itself adds, such as the digest of the bundle at hand. */
   readonly complete?: (inputs: Record<string, unknown>) => Promise<Record<string, unknown>>;
   /** Whether what is there, as last read, needs mending though no input changed. */
   readonly needsMending?: (outputs: Outputs) => boolean;
+  /** Whether something is to be done for these inputs though none differs; what it is may be told. */
+  readonly isDue?: (state: Outputs, inputs: Inputs, tell: (text: string) => void) => boolean;
   create(inputs: Inputs, context: ResourceContext): Promise<{ id: string; outputs: Outputs }>;
   /** What is there now; undefined when it is gone for good. */
   read(id: string, state: Inputs & Outputs, context: ResourceContext): Promise<Outputs | undefined>;
   update(id: string, old: Inputs & Outputs, inputs: Inputs, context: ResourceContext): Promise<Outputs>;
   delete(id: string, state: Inputs & Outputs, context: ResourceContext): Promise<void>;
+}
+
+/** Thrown by `create` and `update` when only a part was done: the new inputs and these outputs are recorded, and the step has failed. */
+export class PartlyDone extends Error {
+  readonly id: string;
+  readonly outputs: object;
+
+  constructor(cause: unknown, { id, outputs }: { readonly id: string; readonly outputs: object }) {
+    super(describeError(cause), { cause });
+    this.id = id;
+    this.outputs = outputs;
+  }
+}
+
+/** The same in the SDK's words: it looks for these three on whatever is thrown. */
+class FailedAndRecorded extends Error {
+  readonly recorded: { readonly id: string; readonly properties: object; readonly reasons: readonly string[] };
+
+  constructor(message: string, recorded: FailedAndRecorded["recorded"]) {
+    super(message);
+    this.recorded = recorded;
+  }
 }
 
 // Each handler has its own input and output types; the table can only know that they fit each other.
@@ -79,6 +105,16 @@ export function providerOf({ version, handlers, statusLine, changeLog }: Provide
     return { ...(handler.inputs.parse(plain) as object), ...(handler.outputs.parse(plain) as object) };
   };
   const stored = (handler: AnyHandler, inputs: object, outputs: object) => withSecretMarks({ ...inputs, ...outputs }, handler.secrets);
+  /** What the SDK takes for a step that failed and is recorded all the same. */
+  const partly = async <T>(handler: AnyHandler, inputs: object, act: () => Promise<T>): Promise<T> => {
+    try {
+      return await act();
+    } catch (error) {
+      if (!(error instanceof PartlyDone)) throw error;
+      const { id, message } = error;
+      throw new FailedAndRecorded(message, { id, properties: stored(handler, inputs, error.outputs), reasons: [message] });
+    }
+  };
 
   return {
     version,
@@ -98,16 +134,19 @@ export function providerOf({ version, handlers, statusLine, changeLog }: Provide
       // Parsed as the state was, so that a default filled in is no difference.
       const plain = withoutMarks(news);
       const wanted = hasUnknowns(plain) ? plain : handler.inputs.parse(plain);
-      const changed = changedKeys(Object.keys(handler.inputs.shape), withoutMarks(olds), wanted);
+      const compared = Object.keys(handler.inputs.shape).filter((key) => handler.ignored?.includes(key) !== true);
+      const changed = changedKeys(compared, withoutMarks(olds), wanted);
       const replaces = changed.filter((key) => handler.replaceOn?.includes(key) === true);
-      const mend = handler.needsMending?.(handler.outputs.parse(withoutMarks(olds))) === true;
-      return { changes: changed.length > 0 || mend, replaces, deleteBeforeReplace: true };
+      const state = handler.outputs.parse(withoutMarks(olds)) as object;
+      const mend = handler.needsMending?.(state) === true;
+      const due = !hasUnknowns(plain) && handler.isDue?.(state, wanted, contextOf(urn).log) === true;
+      return { changes: changed.length > 0 || mend || due, replaces, deleteBeforeReplace: true };
     },
     create: (urn, news) =>
       plainErrors(async () => {
         const handler = handlerOf(urn);
         const inputs = handler.inputs.parse(withoutMarks(news)) as object;
-        const { id, outputs } = await handler.create(inputs, contextOf(urn));
+        const { id, outputs } = await partly(handler, inputs, () => handler.create(inputs, contextOf(urn)));
         return { id, outs: stored(handler, inputs, outputs) };
       }),
     read: (id, urn, properties) =>
@@ -122,7 +161,7 @@ export function providerOf({ version, handlers, statusLine, changeLog }: Provide
       plainErrors(async () => {
         const handler = handlerOf(urn);
         const inputs = handler.inputs.parse(withoutMarks(news)) as object;
-        const outputs = await handler.update(id, stateOf(handler, olds), inputs, contextOf(urn));
+        const outputs = await partly(handler, inputs, () => handler.update(id, stateOf(handler, olds), inputs, contextOf(urn)));
         return { outs: stored(handler, inputs, outputs) };
       }),
     delete: (id, urn, properties) =>
@@ -140,6 +179,8 @@ async function plainErrors<T>(act: () => Promise<T>): Promise<T> {
   } catch (error) {
     const plain = new Error(describeError(error));
     plain.stack = "";
+    // What is to be recorded although it failed.
+    if (error instanceof FailedAndRecorded) Object.assign(plain, error.recorded);
     throw plain;
   }
 }

@@ -17,10 +17,13 @@ export interface HostCheck {
   readonly findings: readonly Finding[];
 }
 
-type Options = Pick<CheckRequest, "onProgress" | "signal">;
+interface Options extends Pick<CheckRequest, "onProgress" | "signal"> {
+  /** Called before the machine is logged in to. */
+  readonly prepare?: (machine: Machine) => Promise<void>;
+}
 
 /** Throws `no-such-environment`, `settings` and `no-such-machine`; what stands against the machine is a finding. */
-export async function checkHost(environment: string, typed: string, options: Options = {}): Promise<HostCheck> {
+export async function checkHost(environment: string, typed: string, { prepare, ...options }: Options = {}): Promise<HostCheck> {
   const settings = readSettings(environment);
   const known = await knownMachines(environment);
   const wanted = wantedMachines(settings);
@@ -32,6 +35,7 @@ export async function checkHost(environment: string, typed: string, options: Opt
     if (one !== undefined) throw notMade(environment, one.name);
     throw noSuchMachine(environment, typed, [...wanted, ...spare, ...known.machines.map(({ machine }) => machine)]);
   }
+  await prepare?.(subject);
   const trusted = one?.provider === "ssh" && one.host.trustOnFirstUse && subject.hostKey === undefined;
   const carrier = mastersMachine(wanted, settings);
   try {
@@ -50,13 +54,7 @@ export async function checkHost(environment: string, typed: string, options: Opt
     return {
       machine: subject,
       facts: undefined,
-      findings: [
-        await unreachable(
-          subject,
-          error,
-          spare.some(({ name }) => name === one?.name),
-        ),
-      ],
+      findings: [await unreachable(subject, error)],
     };
   }
 }
@@ -72,12 +70,12 @@ function connection(machine: Machine, firstKey: string | undefined): Finding {
   return { name: "SSH", ok: true, found: `logged in as ${machine.user}; ${key}` };
 }
 
-async function unreachable(machine: Machine, error: SpillwayError, isSpare: boolean): Promise<Finding> {
-  const failed = { name: "SSH", ok: false, found: error.message };
-  if (error.code === "host-key-mismatch") {
-    const hint = isSpare ? "write its new hostKey in the settings." : `spillway nodes trust ${machine.name}`;
-    return { ...failed, hint: `If the machine was made anew: ${hint}` };
-  }
+async function unreachable(machine: Machine, error: SpillwayError): Promise<Finding> {
+  // A refusal of a jump host is told as that.
+  const place = error.where === undefined || error.where === whereOf(machine) ? "" : `${error.where}: `;
+  const failed = { name: "SSH", ok: false, found: `${place}${error.message}` };
+  if (error.code === "host-key-mismatch" && place === "")
+    return { ...failed, hint: `If the machine was made anew: spillway nodes trust ${machine.name}` };
   if (error.code !== "host-key-unknown") return error.hint === undefined ? failed : { ...failed, hint: error.hint };
   const compare = "Compare it on the machine (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub)";
   const hint = await presentedHostKeys(machine, whereOf(machine)).then(

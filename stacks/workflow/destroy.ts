@@ -1,4 +1,5 @@
 /** Takes an environment down in order, then everything that `up` had made for itself; the logs stay. */
+import { teardownVariables } from "../node-removal.ts";
 import { readSettings } from "../settings-file.ts";
 import { stateLayout } from "../state-layout.ts";
 import { type ProgressOptions, trackProgress } from "./progress.ts";
@@ -25,6 +26,7 @@ export async function destroy(environment: string, options: ProgressOptions & { 
   }
   const stack = await openStack(environment);
   const progress = trackProgress(options);
+  Object.assign(process.env, teardownVariables);
   if (options.forget === true) process.env.SPILLWAY_FORGET = environment;
   try {
     await explained(environment, () => stack.destroy({ parallel, onEvent: progress.onEvent, color: "never" }));

@@ -18,18 +18,29 @@ export interface KnownMachines {
   /** The environment's UUID; undefined before it has one. */
   readonly environmentId: string | undefined;
   readonly machines: readonly KnownMachine[];
+  /** Whether an `up` has come to its end once, and no destroy has begun since. */
+  readonly isComplete: boolean;
+  /** Whether a master or a node was ever made by it. */
+  readonly hasRoles: boolean;
 }
 
 const machineTypes = ["spillway:index:SshMachine", "spillway:index:LocalMachine"];
+const roleTypes = ["spillway:index:Master", "spillway:index:Node"];
 const deployment = z.object({
   resources: z.array(z.object({ urn: z.string(), type: z.string(), outputs: z.record(z.string(), z.unknown()).default({}) })).default([]),
 });
-const machineOutputs = z.object({ machine, problem: z.string().optional() });
+const machineOutputs = z.object({
+  machine,
+  problem: z
+    .string()
+    .transform((text) => (text === "" ? undefined : text))
+    .optional(),
+});
 const authorityOutputs = z.object({ environmentId: z.string() });
 
 /** Nothing where there is no state. */
 export async function knownMachines(environment: string): Promise<KnownMachines> {
-  const nothing = { environmentId: undefined, machines: [] };
+  const nothing = { environmentId: undefined, machines: [], isComplete: false, hasRoles: false };
   // Asked before Pulumi, which would make a backend and a passphrase for it.
   if (ownsBackend(environment) && !stackExists(environment)) return nothing;
   try {
@@ -50,7 +61,9 @@ export function machinesIn(exported: unknown): KnownMachines {
     const read = machineTypes.includes(type) ? machineOutputs.safeParse(outputs) : undefined;
     return read?.success === true ? [{ machine: read.data.machine, urn, problem: read.data.problem }] : [];
   });
-  return { environmentId: authority.data?.environmentId, machines };
+  const isComplete = resources.some(({ type }) => type === "spillway:index:PoolGuard");
+  const hasRoles = resources.some(({ type }) => roleTypes.includes(type));
+  return { environmentId: authority.data?.environmentId, machines, isComplete, hasRoles };
 }
 
 /** Whether a person who typed this means that machine: by its name, or by its address where only one has it. */

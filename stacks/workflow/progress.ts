@@ -44,6 +44,7 @@ const typeNames: Record<string, string> = {
   Preflight: "preflight",
   Master: "master",
   Node: "node",
+  Rollout: "rollout",
   Burster: "burster",
   PoolGuard: "pool guard",
 };
@@ -53,6 +54,17 @@ export function trackProgress({ onRow, onNotice, now = Date.now }: ProgressOptio
   const errors: string[] = [];
   let changes = 0;
 
+  /** Of the roles that a rollout works on. */
+  const roles = new Map<string, number>();
+  const roleRow = (text: string): boolean => {
+    const role = roleIn(text);
+    if (role === undefined) return false;
+    const at = roles.get(role.name) ?? now();
+    onRow({ ...role, ms: now() - at });
+    if (role.state === "running") roles.set(role.name, at);
+    else roles.delete(role.name);
+    return true;
+  };
   const row = (urn: string, state: RowState, step: string) => {
     const begun = started.get(urn);
     if (begun !== undefined) onRow({ name: rowName(urn), operation: begun.operation, state, step, ms: now() - begun.at });
@@ -83,10 +95,21 @@ export function trackProgress({ onRow, onNotice, now = Date.now }: ProgressOptio
       if (text === "") return;
       if (said.severity === "error") {
         if (!isFrame(text)) errors.push(text);
-      } else if (said.ephemeral === true && said.urn !== undefined) row(said.urn, "running", text);
-      else if (said.severity === "warning" || (said.severity === "info" && said.urn !== undefined && isOurs(said.urn))) onNotice(text);
+      } else if (said.ephemeral === true && said.urn !== undefined) {
+        if (rowName(said.urn) !== typeNames.Rollout || !roleRow(text)) row(said.urn, "running", text);
+      } else if (said.severity === "warning" || (said.severity === "info" && said.urn !== undefined && isOurs(said.urn))) onNotice(text);
     },
   };
+}
+
+/** `4/12 batch 2: node rack-3 health 2/3` → the row of that node; undefined for what is about no role. */
+export function roleIn(text: string): Omit<Row, "ms"> | undefined {
+  const match = /^(\d+\/\d+ [^:]+): (master|node \S+) (.*)$/s.exec(text);
+  const [, where = "", name = "", step = ""] = match ?? [];
+  if (match === null) return undefined;
+  const ended = /^(done|left out|failed|went back): /.exec(step)?.[1];
+  const state = ended === undefined ? "running" : ended === "done" ? "done" : "failed";
+  return { name, operation: where.endsWith(" back") ? "revert" : "upgrade", state, step: `${where}: ${step}` };
 }
 
 /** `urn:pulumi:local::spillway::spillway:index:Environment$spillway:index:Node::node-m-1` → `node m-1` */

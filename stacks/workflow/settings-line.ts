@@ -12,3 +12,12 @@ export function settingsLine(environment: string, path: readonly (string | numbe
   const found = document.getIn(["config", "spillway:environment", ...path], true);
   return isNode(found) && found.range ? counter.linePos(found.range[0]).line : undefined;
 }
+
+/** The value as it is written at this path below `spillway:environment`; undefined when it is not there. */
+export function settingsValue(environment: string, path: readonly (string | number)[]): unknown {
+  const file = settingsFile(environment);
+  if (!existsSync(file)) return undefined;
+  const document = parseDocument(readFileSync(file, "utf8"));
+  const found = document.getIn(["config", "spillway:environment", ...path], true);
+  return isNode(found) ? found.toJS(document) : undefined;
+}

@@ -6,9 +6,9 @@ import { machineOfHost } from "../../providers/ssh/inventory.ts";
 import { environmentProgram } from "../program.ts";
 import { readSettings } from "../settings-file.ts";
 import { trustVariable } from "../trusted-key.ts";
-import { wantedMachines } from "../wanted-machines.ts";
+import { spareHosts, wantedMachines } from "../wanted-machines.ts";
 import { findMachine, knownMachines, noSuchMachine } from "./machines.ts";
-import { pinnedAt } from "./pinned-at.ts";
+import { hostPlace, type Pinning, pinnedAt } from "./pinned-at.ts";
 import { type ProgressOptions, trackProgress } from "./progress.ts";
 import { engineFailure, parallel } from "./up.ts";
 import { explained, openStack } from "./workspace.ts";
@@ -21,15 +21,21 @@ export interface HostKeys {
   /** What we expect; undefined when nothing is pinned. */
   readonly pinned: string | undefined;
   readonly presented: string;
-  /** The place in the settings that pins it; undefined when the pin is in the state. */
-  readonly pinnedAt: string | undefined;
+  /** What pins it, when that is not the state. */
+  readonly pinnedAt: Pinning | undefined;
+  /** Whether bursts take it: then it is in no state but that of the burst which has it. */
+  readonly isSpare: boolean;
 }
 
-/** Throws `no-such-machine`, `no-host-key` for a machine that bears its key itself, and `ssh-unreachable`. */
-export async function hostKeysOf(environment: string, typed: string): Promise<HostKeys> {
+/**
+ * Throws `no-such-machine`, `no-host-key` for a machine that bears its key itself, and `ssh-unreachable`.
+ * @param prepare called before the machine is dialled, or its jump hosts are logged in to
+ */
+export async function hostKeysOf(environment: string, typed: string, prepare?: (machine: Machine) => Promise<void>): Promise<HostKeys> {
   const settings = readSettings(environment);
   const { machines } = await knownMachines(environment);
-  const wanted = wantedMachines(settings);
+  const spare = spareHosts(settings);
+  const wanted = [...wantedMachines(settings), ...spare];
   const one = findMachine(wanted, (each) => (each.provider === "ssh" ? each.host : each), typed);
   const made = findMachine(machines, ({ machine }) => machine, one?.name ?? typed);
   if (one === undefined && made === undefined)
@@ -43,6 +49,7 @@ export async function hostKeysOf(environment: string, typed: string): Promise<Ho
     );
   }
   const machine = machineOfHost(one.pool, one.host, { hostKey: made?.machine.hostKey });
+  await prepare?.(machine);
   const keys = await presentedHostKeys(machine, whereOf(machine));
   return {
     machine,
@@ -51,27 +58,30 @@ export async function hostKeysOf(environment: string, typed: string): Promise<Ho
     // The pin may be of any of its keys.
     presented: keys.find((key) => key === machine.hostKey) ?? keys[0],
     pinnedAt: pinnedAt(environment, settings, one.pool, one.name),
+    isSpare: spare.some(({ name }) => name === one.name),
   };
 }
 
 /**
  * Pins the presented key in the state: an update of that one machine's resource. Returns what else stands against the machine.
- * Throws `pinned-in-settings`, `not-made-yet`, `not-trusted` and what the engine says.
+ * Throws `pinned-in-settings` (also by known_hosts), `not-made-yet`, `not-trusted` and what the engine says.
  */
 export async function pinHostKey(environment: string, keys: HostKeys, options: ProgressOptions): Promise<{ problem: string | undefined }> {
   const { machine, urn, presented } = keys;
   if (keys.pinnedAt !== undefined) {
-    throw new SpillwayError(`its host key is pinned by the settings, which are yours: nothing was changed`, {
+    const by = keys.pinnedAt.by === "settings" ? "the settings, which are" : "known_hosts, which is";
+    throw new SpillwayError(`its host key is pinned by ${by} yours: nothing was changed`, {
       code: "pinned-in-settings",
       where: `machine ${machine.name}`,
-      hint: `In ${keys.pinnedAt}, write hostKey: "${presented}", then: ./spillway up ${environment}`,
+      hint: `${keys.pinnedAt.change(presented)}, then: ./spillway up ${environment}`,
     });
   }
   if (urn === undefined) {
-    throw new SpillwayError("it has not been brought up yet, so there is no pin to replace", {
+    const why = keys.isSpare ? "it is a spare host, which each burst trusts anew" : "it has not been brought up yet";
+    throw new SpillwayError(`${why}, so there is no pin to replace`, {
       code: "not-made-yet",
       where: `machine ${machine.name}`,
-      hint: `Write hostKey: "${presented}" at its host in the settings, then: ./spillway up ${environment}`,
+      hint: `Write hostKey: "${presented}" at its host (${hostPlace(environment, machine.pool, machine.name)}), then: ./spillway up ${environment}`,
     });
   }
   const stack = await openStack(environment);

@@ -16,6 +16,14 @@ export const parallel = 32;
 /** The same program as in stacks/environment, run in this process: no language host and no second Node to start. */
 const program = async () => ({ ...environmentProgram() });
 
+export interface UpOptions extends ProgressOptions {
+  readonly onStart?: () => void;
+  /** For the plugin, in this run alone. */
+  readonly variables?: Readonly<Record<string, string>>;
+  /** The command by which a person goes on after a failure. */
+  readonly again?: string;
+}
+
 export interface UpResult {
   readonly changes: number;
   readonly masterUrl: string;
@@ -25,10 +33,12 @@ export interface UpResult {
 }
 
 /** Throws a SpillwayError that holds what the resources said; what was made is kept, and the next `up` goes on from it. */
-export async function up(environment: string, options: ProgressOptions & { onStart?: () => void }): Promise<UpResult> {
+export async function up(environment: string, options: UpOptions): Promise<UpResult> {
   readSettings(environment);
   mkdirSync(stateLayout(environment).logs, { recursive: true });
   const stack = await openStack(environment);
+  const { workspace } = stack;
+  workspace.envVars = { ...workspace.envVars, ...options.variables };
   options.onStart?.();
   const progress = trackProgress(options);
   try {
@@ -42,7 +52,7 @@ export async function up(environment: string, options: ProgressOptions & { onSta
       leftOut: (outputs.leftOut?.value ?? []) as string[],
     };
   } catch (error) {
-    throw engineFailure(error, progress.errors, `./spillway up ${environment}`);
+    throw engineFailure(error, progress.errors, options.again ?? `./spillway up ${environment}`);
   }
 }
 

@@ -42,9 +42,12 @@ export function pulumiVariables(environment: string): Record<string, string> {
 export async function openStack(environment: string): Promise<Stack> {
   const envVars = pulumiVariables(environment);
   releaseDeadLocks(environment);
-  return await explained(environment, () =>
+  const stack = await explained(environment, () =>
     LocalWorkspace.createOrSelectStack({ stackName: environment, workDir: programDirectory }, { envVars }),
   );
+  // Asked for after every update, by half a second's work of another process; nobody here reads the summary.
+  stack.info = async () => undefined;
+  return stack;
 }
 
 /** Whether the stack exists in an own backend; asked without starting Pulumi. */

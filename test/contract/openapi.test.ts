@@ -71,6 +71,7 @@ const calls: Record<Exclude<keyof Client, "dispose">, (client: Client) => unknow
   submitJob: (client) => client.submitJob({ command: ["true"], resources: { cpu: 1, memory: 1 } }),
   jobs: (client) => client.jobs("pending"),
   job: (client) => client.job("x"),
+  attempts: (client) => client.attempts(),
   cancelJob: (client) => client.cancelJob("x"),
   logs: (client) => client.logs("x", { index: 1, attempt: 1, follow: true }).next(),
   events: (client) => client.events({ after: 1, subject: "node/x", limit: 1 }),

@@ -35,9 +35,12 @@ function storedBy(version: string): StoredResource[] {
   });
 }
 
-it("the stored stacks together hold a resource of every type", () => {
+/** Of which no version that is out has a stack yet. */
+const newInThisVersion: readonly string[] = [];
+
+it("the stored stacks together hold a resource of every type that is not new", () => {
   const types = new Set(readdirSync(fixtures).flatMap((version) => storedBy(version).map(({ type }) => type)));
-  expect([...types].sort()).toEqual(Object.keys(handlers).sort());
+  expect([...types, ...newInThisVersion].sort()).toEqual(Object.keys(handlers).sort());
 });
 
 describe.each(readdirSync(fixtures))("the stack of %s", (version) => {

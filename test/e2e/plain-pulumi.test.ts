@@ -24,7 +24,7 @@ function pulumi(words: string): Promise<CommandOutcome> {
 it("previews and brings the environment up", async () => {
   const preview = await pulumi("preview");
   expect(preview, preview.stdout + preview.stderr).toMatchObject({ code: 0 });
-  expect(preview.stdout).toMatch(/\+ 12 to create/);
+  expect(preview.stdout).toMatch(/\+ 13 to create/);
   const up = await pulumi("up --yes --skip-preview");
   expect(up, up.stdout + up.stderr).toMatchObject({ code: 0 });
   expect(up.stdout).toMatch(/masterUrl\s*: "https:\/\/127\.0\.0\.1:\d+"/);
@@ -33,7 +33,7 @@ it("previews and brings the environment up", async () => {
 
 it("does not fetch the clouds' plugins and finds nothing to change the second time", async () => {
   const up = await pulumi("up --yes --skip-preview");
-  expect(up.stdout).toMatch(/12 unchanged/);
+  expect(up.stdout).toMatch(/13 unchanged/);
   const plugins = await pulumi("plugin ls --project");
   expect(plugins.stdout).not.toMatch(/\b(aws|azure)/);
 });

@@ -104,7 +104,7 @@ it("runs 300 jobs of a trace to the end, each once by the hosts' own records, ne
 it("does a host's jobs elsewhere when its power goes, within the timer and 5 s, once; back again it repeats none", async () => {
   const ids = ["p1", "p2", "p3", "p4", "p5"];
   const command = ["sh", "-c", "echo begin; sleep 3; echo end"];
-  for (const name of ids) await master().submitJob(jobSpec.parse({ name, command, resources: { cpu: 1000, memory: 64 }, retries: 2 }));
+  for (const name of ids) await master().submitJob(jobSpec.parse({ name, command, resources: { cpu: 900, memory: 64 }, retries: 2 }));
   const placed = new Map<string, string>();
   await waitUntil("all five run", async () => {
     for (const id of ids) {
@@ -142,7 +142,7 @@ it("does a host's jobs elsewhere when its power goes, within the timer and 5 s, 
 it("loses nothing when the master's host is rebooted", async () => {
   const ids = ["r1", "r2", "r3", "r4", "r5", "r6"];
   const command = ["sh", "-c", "echo begin; sleep 6; echo end"];
-  for (const name of ids) await master().submitJob(jobSpec.parse({ name, command, resources: { cpu: 1000, memory: 64 }, retries: 3 }));
+  for (const name of ids) await master().submitJob(jobSpec.parse({ name, command, resources: { cpu: 900, memory: 64 }, retries: 3 }));
   await waitUntil("all run", async () => (await Promise.all(ids.map((id) => master().job(id)))).every(({ state }) => state === "running"));
   const elsewhere = (await Promise.all(ids.map((id) => master().job(id)))).filter(
     ({ indexes }) => indexes[0]?.attempts[0]?.node !== "berlin-1",

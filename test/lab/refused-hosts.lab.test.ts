@@ -46,7 +46,9 @@ afterAll(async () => {
 /** All six; the impostor is reached through the proxy. */
 function sixHosts(impostorsKey: string): RackHost[] {
   return lab.hosts.map((host) =>
-    host.name === "impostor" ? { host: { ...host, address: "127.0.0.1", hostKey: impostorsKey }, over: { port: proxy.port } } : { host },
+    host.name === "impostor"
+      ? { host: { ...host, address: "127.0.0.1", hostKey: impostorsKey }, over: { port: proxy.port, connectTimeout: "10s" } }
+      : { host },
   );
 }
 

@@ -40,7 +40,10 @@ export const pluginPoints: readonly CrashPoint[] = crashPoints.filter(
   (point) => /^(machine|remote|context|guard|node|burster)\./.test(point) || point === "burst.policy",
 );
 
+/** Passed by the plugin while roles move from bundle to bundle. */
+export const rolloutPoints: readonly CrashPoint[] = crashPoints.filter((point) => point.startsWith("rollout."));
+
 /** Those that the making and taking down of an environment without bursts passes. */
 export const plainPoints: readonly CrashPoint[] = crashPoints.filter(
-  (point) => !/^(burst|burster|dead-man)\.|^store\.commit\.burst$/.test(point),
+  (point) => !/^(burst|burster|dead-man|rollout)\.|^store\.commit\.burst$/.test(point),
 );

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { processesOf } from "./leftovers.ts";
 import { type PluginDriver, type Recorded, startPlugin } from "./plugin-driver.ts";
 
-const order = ["Authority", "LocalMachine", "Master", "Node", "Burster", "PoolGuard"] as const;
+const order = ["Authority", "LocalMachine", "Master", "Node", "Rollout", "Burster", "PoolGuard"] as const;
 export type ResourceType = (typeof order)[number];
 
 export interface PluginEnvironment {
@@ -73,6 +73,10 @@ export function makePluginEnvironment(): PluginEnvironment {
     const { endpoint, instance } = state("Master");
     const access = { environment: "test", endpoint, masterInstance: instance, caCert, adminToken };
     if (type === "Node") return { ...access, machine };
+    if (type === "Rollout") {
+      const strategy = { canary: 1, batch: "25%", healthTimeoutMs: 15_000, autoRevert: true };
+      return { ...access, environmentId, master: machine, nodes: [{ machine }], strategy };
+    }
     if (type === "Burster")
       return { ...access, environmentId, ...bursting, machines, directory: join(directory, "bursts"), logs: join(directory, "logs") };
     const reserve = { cpu: 0, memory: 0, disk: 0, gpus: [] };

@@ -4,6 +4,7 @@ import { bodyLimit } from "hono/body-limit";
 import { SpillwayError } from "../../contract/errors.ts";
 import type { Log } from "../log.ts";
 import { answerError } from "./answer.ts";
+import { attemptRoutes } from "./attempts.ts";
 import { bursterRoutes } from "./burster.ts";
 import { burstRoutes } from "./bursts.ts";
 import { closingRoutes } from "./closing.ts";
@@ -58,6 +59,7 @@ export function createApi(
   nodeRoutes(api, context);
   joinRoutes(api, context);
   jobRoutes(api, context);
+  attemptRoutes(api, context);
   logRoutes(api, context);
   eventRoutes(api, context);
   burstRoutes(api, context);

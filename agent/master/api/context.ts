@@ -11,5 +11,8 @@ export interface ApiContext {
   /** Throws a SpillwayError while the master is not ready. */
   readonly leader: () => Leader;
   readonly rootCa: string;
-  readonly intermediate: KeyedCertificate;
+  /** Signs nodes' certificates; asked for each time, since it is renewed while the master runs. */
+  readonly issuer: () => KeyedCertificate;
+  /** Digest of the bundle this master runs, where it is told. */
+  readonly bundle?: string | undefined;
 }

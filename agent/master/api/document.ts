@@ -18,6 +18,7 @@ export const documentPath = "/v1/openapi.json";
 /** Schemas that bear a name of their own, under `#/components/schemas`. */
 const named: Readonly<Record<string, ZodType>> = {
   Attempt: attempt,
+  AttemptList: bodies.attemptList,
   Budget: budgetView,
   BudgetWindow: budgetWindow,
   Burst: burstRow,

@@ -30,10 +30,10 @@ const renewRoute = createRoute({
   responses: answers(joinReply, "a new certificate for the node whose client certificate was shown"),
 });
 
-export function joinRoutes(api: Api, { leader, intermediate }: ApiContext): void {
-  api.openapi(joinRoute, async (context) => context.json(await join(leader(), intermediate, context.req.valid("json")), 200));
+export function joinRoutes(api: Api, { leader, issuer }: ApiContext): void {
+  api.openapi(joinRoute, async (context) => context.json(await join(leader(), issuer(), context.req.valid("json")), 200));
   api.openapi(renewRoute, async (context) => {
     const peer = peerOf(context.env.incoming.socket as TLSSocket);
-    return context.json(await renew(leader(), intermediate, peer, context.req.valid("json").csr), 200);
+    return context.json(await renew(leader(), issuer(), peer, context.req.valid("json").csr), 200);
   });
 }

@@ -47,12 +47,13 @@ const ledgerRoute = createRoute({
   responses: streams(ledgerLine, "the ledger"),
 });
 
-export function poolRoutes(api: Api, { leader }: ApiContext): void {
+export function poolRoutes(api: Api, { leader, bundle }: ApiContext): void {
   api.openapi(healthRoute, (context) => {
     const leading = leader();
     assertWritable(leading);
     const environmentId = leading.config.environment.id;
-    return context.json({ ok: true as const, version: productVersion, environmentId, pid: process.pid }, 200);
+    const known = bundle === undefined ? {} : { bundle };
+    return context.json({ ok: true as const, version: productVersion, environmentId, pid: process.pid, ...known }, 200);
   });
   api.openapi(poolRoute, (context) => {
     const { pool, config } = leader();

@@ -54,6 +54,33 @@ describe("logs", () => {
     expect(agent.received.filter(({ type }) => type === "open-bulk")).toHaveLength(1);
   });
 
+  test("output that is no longer there is told as such, and after a new connection only what was missed of it", async () => {
+    await submit();
+    await start();
+    const log = await master.stream("/v1/jobs/train/logs?follow=true");
+    await openBulk(1);
+    const first = await connectBulk(master, identity, ({ stream }, it) => it.data(stream, "stdout", "x".repeat(50)));
+    await until("the first part", () => text(log.lines).length === 50);
+    expect(first.requests[0]).toMatchObject({ type: "open-log", skips: true });
+    first.cut();
+    await until("it is asked again", async () => {
+      await master.clock.advance(500);
+      return agent.received.filter(({ type }) => type === "open-bulk").length === 2;
+    });
+    // Meanwhile the node has cut 80 bytes, 30 of which nobody has seen.
+    await connectBulk(master, identity, ({ stream }, it) => {
+      it.skipped(stream, "stdout", 80);
+      it.data(stream, "stdout", "the rest");
+      it.end(stream);
+    });
+    await finish();
+    await log.ended;
+    const [notice] = log.lines.filter((line) => line.skipped !== undefined);
+    expect(notice).toMatchObject({ channel: "stdout", skipped: 30 });
+    expect(Buffer.from(String(notice?.data), "base64").toString()).toContain("30 bytes of this output are no longer there");
+    expect(text(log.lines.filter((line) => line.skipped === undefined))).toBe(`${"x".repeat(50)}the rest`);
+  });
+
   test("a log the master's end cuts off has no end of its own", async () => {
     await submit();
     await start();

@@ -4,6 +4,7 @@
  */
 import type { LogLine } from "../../contract/api.ts";
 import { describeError, SpillwayError } from "../../contract/errors.ts";
+import { cutNotice } from "../../contract/wire.ts";
 import type { Attempt } from "../../contract/workload.ts";
 import type { Leader } from "../leader.ts";
 import { readLog } from "../lifecycle/bulk.ts";
@@ -93,8 +94,17 @@ async function* attemptLog(
   signal: AbortSignal,
 ): AsyncGenerator<LogLine, void, undefined> {
   const seen = { stdout: 0, stderr: 0 };
-  for await (const { channel, bytes } of readLog(leader, { node: attempt.node, taskId: attempt.taskId, follow, signal })) {
+  for await (const { channel, bytes, skipped } of readLog(leader, { node: attempt.node, taskId: attempt.taskId, follow, signal })) {
     const from = seen[channel];
+    if (skipped !== undefined) {
+      seen[channel] += skipped;
+      // Of what is gone only that is missed which was not told before.
+      const missed = seen[channel] - Math.max(from, told[channel]);
+      if (missed <= 0) continue;
+      told[channel] = seen[channel];
+      yield { channel, data: Buffer.from(cutNotice(missed)).toString("base64"), skipped: missed };
+      continue;
+    }
     seen[channel] += bytes.length;
     const fresh = bytes.subarray(Math.max(0, Math.min(bytes.length, told[channel] - from)));
     if (fresh.length === 0) continue;

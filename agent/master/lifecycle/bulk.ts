@@ -21,6 +21,8 @@ import { bytesOf, closeSoon } from "./connection.ts";
 export interface LogChunk {
   readonly channel: LogChannel;
   readonly bytes: Buffer;
+  /** So many bytes of the output are no longer there; `bytes` is empty then. */
+  readonly skipped?: number;
 }
 
 export interface BulkConnection {
@@ -39,6 +41,8 @@ const openTimeoutMs = 10_000;
 const creditStepBytes = 64 * 1024;
 /** The master closes an idle connection this much before the agent would, so that no request meets a close on its way. */
 const idleLeadMs = 5000;
+/** What waits to be read: as many chunks as bytes may be under way, and words about cuts between them. */
+const maxChunks = 2 * (initialCreditBytes + creditStepBytes + maxDataBytes);
 /** An agent sends 256 logs at once. */
 const maxStreams = 256;
 
@@ -85,7 +89,7 @@ export function serveBulk(leader: Leader, socket: WebSocket, { node, keySha256 }
       signal.addEventListener("abort", onAbort);
       let consumed = 0;
       try {
-        send({ type: "open-log", stream: id, taskId, follow });
+        send({ type: "open-log", stream: id, taskId, follow, skips: true });
         while (!signal.aborted) {
           const chunk = stream.chunks.shift();
           if (chunk !== undefined) {
@@ -125,7 +129,7 @@ export function serveBulk(leader: Leader, socket: WebSocket, { node, keySha256 }
     try {
       const frame = bytesOf(data);
       if (isBinary) takeData(frame);
-      else takeEnd(frame.toString());
+      else takeReply(frame.toString());
     } catch {
       leader.log("warn", `node/${node}`, "sent a bulk frame that can't be understood; the connection is closed");
       closeSoon(leader.clock, socket, 1008, "unexpected frame");
@@ -163,10 +167,16 @@ export function serveBulk(leader: Leader, socket: WebSocket, { node, keySha256 }
     stream.wake();
   }
 
-  function takeEnd(text: string): void {
+  function takeReply(text: string): void {
     const reply = bulkReply.parse(JSON.parse(text));
     const stream = streams.get(reply.stream);
     if (stream === undefined) return;
+    if (reply.type === "skipped") {
+      // Told once a cut at most, but a broken agent must not fill the memory with it.
+      if (stream.ended || stream.chunks.length > maxChunks) throw new RangeError("more than is read");
+      stream.chunks.push({ channel: reply.channel, bytes: Buffer.alloc(0), skipped: reply.bytes });
+      return stream.wake();
+    }
     if (reply.error !== undefined) {
       stream.error = new SpillwayError(`the log can't be read on node ${node}: ${reply.error}`, {
         code: "log-unavailable",

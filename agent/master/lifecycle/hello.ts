@@ -26,6 +26,7 @@ export async function takeHello(leader: Leader, connection: ControlConnection, h
   if (node === undefined) return;
   leader.controls.get(connection.node)?.close(closeCodes.replaced, "replaced by a newer connection of the same node");
   leader.controls.set(connection.node, connection);
+  node.agentSince = leader.clock.now();
   // Whatever ended the former connection has ended this one too, noticed or not.
   dropBulk(leader, connection.node, "the node has connected anew");
   const missing = missingTasks(leader, node, hello.tasks);

@@ -9,6 +9,7 @@ import { inBackground, type Leader, tell } from "../leader.ts";
 import { activeAttempt, type PoolNode } from "../pool/pool.ts";
 import { nodeKey } from "../pool/records.ts";
 import { dropBulk } from "./bulk.ts";
+import { awaitsRekeying } from "./rekeyed.ts";
 
 /** How often silence is looked at. */
 export const tickMs = 250;
@@ -64,7 +65,7 @@ function judgeSilence(leader: Leader, node: PoolNode, silenceMs: number): void {
   const reason = leader.controls.has(node.record.name)
     ? `no heartbeat for ${formatDuration(silenceMs)}, though its connection is open`
     : `no connection for ${formatDuration(silenceMs)}`;
-  if (silenceMs >= lostAfterMs) lose(leader, node, reason);
+  if (silenceMs >= lostAfterMs && !awaitsRekeying(leader, node)) lose(leader, node, reason);
   else if (silenceMs >= disconnectedAfterMs && node.state !== "disconnected") {
     enter(leader, node, "disconnected", reason);
     tellState(leader, node, `Node ${node.record.name} is disconnected: ${reason}; its ${node.tasks.size} tasks are kept`);

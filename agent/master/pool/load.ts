@@ -6,6 +6,8 @@ import type { Clock } from "../clock.ts";
 import type { Store, StoreEntry } from "../state/store.ts";
 import { addJob, addNode, emptyPool, type Pool } from "./pool.ts";
 import {
+  authorityKey,
+  authorityRecord,
   burstPauseKey,
   burstPolicyKey,
   burstRecords,
@@ -62,6 +64,7 @@ export async function loadPool(store: Store, clock: Clock): Promise<Pool> {
   pool.burstPolicy = await readOne(store, burstPolicyKey, burstRecords.policy);
   pool.burstPause = await readOne(store, burstPauseKey, burstRecords.pause);
   pool.closing = await readOne(store, closingKey, closingRecord);
+  pool.authority = await readOne(store, authorityKey, authorityRecord);
   return pool;
 }
 

@@ -6,11 +6,12 @@ import type { LedgerIdentity } from "../../contract/burst-api.ts";
 import type { BurstRow } from "../../contract/ledger.ts";
 import type { NodeState } from "../../contract/node.ts";
 import type { BurstPolicy } from "../../contract/policy.ts";
-import { addResources, noResources, type Resources, subtractResources } from "../../contract/resources.ts";
+import { addResources, noResources, type Resources, reservedOf, subtractResources } from "../../contract/resources.ts";
 import type { Attempt, JobState } from "../../contract/workload.ts";
 import type { Rejection } from "../scheduler/place.ts";
 import type { Operation } from "../state/store.ts";
 import {
+  type AuthorityRecord,
   type BurstPause,
   type ClosingRecord,
   type IndexRecord,
@@ -31,6 +32,8 @@ export interface PoolNode {
   heardAt: number;
   /** ms since the epoch; only while this master runs. */
   lastHeartbeatAt: number | undefined;
+  /** ms since the epoch: when its agent said hello on the present connection, or on its last; only while this master runs. */
+  agentSince?: number | undefined;
   /** What its active attempts hold. */
   used: Resources;
   /** Ids of its active attempts. */
@@ -75,6 +78,8 @@ export interface Pool {
   burstPolicy: BurstPolicy | undefined;
   burstPause: BurstPause | undefined;
   closing: ClosingRecord | undefined;
+  /** Undefined until a master of version 0.4 has led it. */
+  authority: AuthorityRecord | undefined;
   nextJobSeq: number;
 }
 
@@ -89,6 +94,7 @@ export function emptyPool(): Pool {
     burstPolicy: undefined,
     burstPause: undefined,
     closing: undefined,
+    authority: undefined,
     nextJobSeq: 1,
   };
 }
@@ -176,12 +182,15 @@ export function indexAt(job: PoolJob, position: number): PoolIndex {
   return index;
 }
 
-/** What tasks may use on a node: declared or measured, minus the reserve; undefined until one of them is known. */
-export function capacityOf(record: NodeRecord): Resources | undefined {
-  const whole = record.declaration.capacity ?? record.seen?.measured;
+/** What tasks may use on a node: declared, or measured minus the system's share; minus the reserve. Undefined until one of them is known. */
+export function capacityOf({ declaration, seen }: Pick<NodeRecord, "declaration" | "seen">): Resources | undefined {
+  const whole = declaration.capacity ?? seen?.measured;
   if (whole === undefined) return undefined;
+  // Declared capacity is what its owner gives; of what is measured the host needs some itself.
+  const system =
+    declaration.capacity === undefined && declaration.system !== undefined ? reservedOf(whole, declaration.system) : noResources;
   // The addition merges GPUs of one model that are listed twice.
-  return subtractResources(addResources(noResources, whole), record.declaration.reserve ?? noResources);
+  return subtractResources(addResources(noResources, whole), addResources(system, declaration.reserve ?? noResources));
 }
 
 export function jobStateOf(job: PoolJob): JobState {

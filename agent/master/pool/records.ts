@@ -10,6 +10,7 @@ import { attempt, indexState, jobSpec } from "../../contract/workload.ts";
 export const prefixes = { node: "node/", job: "job/", index: "index/", token: "token/", burst: "burst/" } as const;
 export const closingKey = "meta/closing";
 export const ledgerKey = "meta/ledger";
+export const authorityKey = "meta/authority";
 export const burstPolicyKey = "meta/burst-policy";
 export const burstPauseKey = "meta/burst-pause";
 
@@ -69,6 +70,13 @@ export type IndexRecord = z.infer<typeof indexRecord>;
 
 export const closingRecord = z.object({ at: z.number(), reason: z.string(), graceMs: z.number().int() });
 export type ClosingRecord = z.infer<typeof closingRecord>;
+
+/** Under which root CA the pool is; another one than before: the environment was adopted, and its nodes join anew. */
+export const authorityRecord = z.object({
+  sha256: z.string().describe("hex, of the root certificate"),
+  rekeyedAt: z.number().optional().describe("ms since the epoch: since when there are nodes of a former root"),
+});
+export type AuthorityRecord = z.infer<typeof authorityRecord>;
 
 export function nodeKey(name: string): string {
   return `${prefixes.node}${name}`;

@@ -66,6 +66,7 @@ export function nodeView(node: PoolNode, burst?: BurstRow): NodeView {
     stateSince: node.stateSince,
     declaration: record.declaration,
     ...(record.seen === undefined ? {} : { facts: record.seen.facts, agentVersion: record.seen.agentVersion, bundle: record.seen.bundle }),
+    ...(node.agentSince === undefined ? {} : { agentSince: node.agentSince }),
     capacity: capacityOf(record) ?? noResources,
     used: node.used,
     tasks: node.tasks.size,

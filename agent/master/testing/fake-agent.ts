@@ -122,6 +122,7 @@ export async function connectBulk(
   const bulk: FakeBulk = {
     requests: [],
     data: (stream, channel, bytes) => socket.send(encodeData(stream, channel, Buffer.from(bytes))),
+    skipped: (stream, channel, bytes) => socket.send(JSON.stringify({ type: "skipped", stream, channel, bytes })),
     end: (stream, error) => socket.send(JSON.stringify({ type: "end", stream, ...(error === undefined ? {} : { error }) })),
     sendRaw: (data) => socket.send(data),
     cut: () => socket.terminate(),
@@ -139,6 +140,7 @@ export async function connectBulk(
 export interface FakeBulk {
   readonly requests: BulkRequest[];
   data(stream: number, channel: LogChannel, bytes: string | Uint8Array): void;
+  skipped(stream: number, channel: LogChannel, bytes: number): void;
   end(stream: number, error?: string): void;
   sendRaw(data: Uint8Array): void;
   cut(): void;

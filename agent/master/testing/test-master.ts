@@ -33,6 +33,8 @@ export interface TestMaster {
   readonly config: MasterConfig;
   readonly clock: ManualClock;
   readonly ca: string;
+  /** The root CA with its key. */
+  readonly root: KeyedCertificate;
   port: number;
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
   /** Follows a stream of JSON lines; `close` hangs up. */
@@ -42,6 +44,8 @@ export interface TestMaster {
   events(subject?: string): Promise<PoolEvent[]>;
   /** Stops the master and starts another on the same state. */
   restart(options?: MasterOptions): Promise<void>;
+  /** Stops the master and starts another on the same state under a new root CA, as an adoption does. */
+  rekey(): Promise<void>;
   /** Stops the master and removes its directory. */
   end(): Promise<void>;
 }
@@ -55,7 +59,8 @@ async function makeAuthority() {
 
 export async function testMaster(options: MasterOptions & { readonly config?: Partial<MasterConfig> } = {}): Promise<TestMaster> {
   authority ??= makeAuthority();
-  const { root, intermediate } = await authority;
+  const { intermediate, ...first } = await authority;
+  let { root } = first;
   const directory = await mkdtemp(join(tmpdir(), "spillway-master-"));
   const file = async (name: string, content: string) => {
     await writeFile(join(directory, name), content, { mode: 0o600 });
@@ -80,7 +85,10 @@ export async function testMaster(options: MasterOptions & { readonly config?: Pa
   const master: TestMaster = {
     config,
     clock,
-    ca: root.certificate,
+    root,
+    get ca() {
+      return root.certificate;
+    },
     port: running.port,
 
     async call(method, path, { body, headers = {}, token = adminToken, client } = {}) {
@@ -168,6 +176,15 @@ export async function testMaster(options: MasterOptions & { readonly config?: Pa
       await running.stop();
       running = await start(more);
       master.port = running.port;
+    },
+
+    async rekey() {
+      const made = await makeAuthority();
+      root = made.root;
+      await file("ca.pem", root.certificate);
+      await file("intermediate.pem", made.intermediate.certificate);
+      await file("intermediate-key.pem", made.intermediate.key);
+      await master.restart();
     },
 
     async end() {

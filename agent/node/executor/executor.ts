@@ -44,9 +44,11 @@ export interface Executor {
 }
 
 export interface TaskOutput {
-  /** Holds both files; they only grow, and may not be there yet. */
+  /** Holds both files; they only grow, and may not be there yet. What was cut at their beginning stays as a hole. */
   readonly directory: string;
   readonly files: Readonly<Record<LogChannel, string>>;
+  /** How many bytes of the channel's beginning are no longer there. */
+  cutOf(channel: LogChannel): number;
   /** Whether nothing will be added any more. */
   finished(): boolean;
 }

@@ -1,25 +1,30 @@
 /** Runs an attempt's command as a process group under task-supervisor.sh. */
 import { type ChildProcess, spawn } from "node:child_process";
+import type { AgentConfig } from "../../contract/agent-config.ts";
 import { withCrashPoint } from "../../contract/crash-point.ts";
 import type { Launcher, LauncherOptions, LaunchMethod } from "./launcher.ts";
 import { isSupervisor, killLeftovers, signalGroup } from "./supervisor-process.ts";
 import { taskEnvironment } from "./task-environment.ts";
+import { type TaskUsers, taskUsers } from "./task-users.ts";
 import { watchResult } from "./watch-result.ts";
 
 export interface ProcessHost {
   readonly node: string;
   /** Path of task-supervisor.sh. */
   readonly taskSupervisor: string;
+  /** Of which each task gets one; without it tasks run as the agent's own user. */
+  readonly taskUsers?: AgentConfig["taskUsers"];
 }
 
 /** A supervisor has fallen the latch but not written its pid: it is given this long. */
 const pidGraceMs = 5000;
 
 export function processLaunch(host: ProcessHost): LaunchMethod {
-  return { launcher: (options) => processLauncher(host, options), latchIsDurable: false };
+  const users = host.taskUsers === undefined ? undefined : taskUsers(host.taskUsers);
+  return { launcher: (options) => processLauncher(host, users, options), latchIsDurable: false };
 }
 
-function processLauncher(host: ProcessHost, { task, directory, changed }: LauncherOptions): Launcher {
+function processLauncher(host: ProcessHost, users: TaskUsers | undefined, { task, directory, changed }: LauncherOptions): Launcher {
   let child: ChildProcess | undefined;
   let stopWatching: (() => void) | undefined;
 
@@ -37,12 +42,14 @@ function processLauncher(host: ProcessHost, { task, directory, changed }: Launch
 
   return {
     async start() {
+      await users?.take(task.taskId, directory);
       await withCrashPoint("task.start", async () => {
         child = await spawnDetached();
       });
       return Date.now();
     },
     watch() {
+      users?.hold(task.taskId, directory);
       stopWatching = watchResult(directory.path, changed);
     },
     async isAlive(started) {
@@ -62,8 +69,11 @@ function processLauncher(host: ProcessHost, { task, directory, changed }: Launch
     },
     killLeftovers({ pid }) {
       if (pid !== undefined) killLeftovers(pid, task.taskId);
+      users?.hold(task.taskId, directory);
+      users?.killAllOf(task.taskId);
     },
     close() {
+      users?.release(task.taskId);
       stopWatching?.();
       child?.removeAllListeners("exit");
     },

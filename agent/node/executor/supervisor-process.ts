@@ -35,6 +35,18 @@ export function killLeftovers(leader: number, taskId: string): void {
   }
 }
 
+/** Kills whatever runs by this user: one that is a single task's, so its processes are too, in whichever group they are. */
+export function killProcessesOf(user: number): void {
+  for (const pid of processIds()) {
+    if (Number(/^Uid:\s+(\d+)/m.exec(readProc(pid, "status"))?.[1]) !== user) continue;
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It ended by itself meanwhile.
+    }
+  }
+}
+
 function membersOf(leader: number): number[] {
   if (!hasProc) {
     const lines = ps(["-axo", "pid=,pgid="]).split("\n");
@@ -42,11 +54,14 @@ function membersOf(leader: number): number[] {
       .map((line) => line.trim().split(/\s+/).map(Number))
       .flatMap(([pid, group]) => (pid !== undefined && group === leader ? [pid] : []));
   }
-  const pids = readdirSync("/proc")
+  // "pid (name) state ppid pgrp …"; a name may hold spaces and brackets, so count from the last one.
+  return processIds().filter((pid) => Number(readProc(pid, "stat").split(") ").at(-1)?.split(" ")[2]) === leader);
+}
+
+function processIds(): number[] {
+  return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map(Number);
-  // "pid (name) state ppid pgrp …"; a name may hold spaces and brackets, so count from the last one.
-  return pids.filter((pid) => Number(readProc(pid, "stat").split(") ").at(-1)?.split(" ")[2]) === leader);
 }
 
 function environmentOf(pid: number): string[] {

@@ -1,7 +1,7 @@
 /**
  * What is on disk about one attempt, `<stateDir>/tasks/<taskId>/`:
  * spec.json (the intent: durable before anything is started) · started/ (the latch) with pid or by · work/ (the command's
- * directory) · stdout.log, stderr.log · stop.json (it is to end, and why) · result (a line, by what watches over the
+ * directory) · stdout.log, stderr.log, each with .cut when its beginning is gone · user (whose processes it is, where no systemd makes one) · stop.json (it is to end, and why) · result (a line, by what watches over the
  * command) · outcome.json (how it ended, when there can be no result) · recorded (the master knows) · for systemd
  * command.sh (the command and its environment) and unit.sh (what the unit does before and after it).
  */

@@ -10,22 +10,34 @@ import { type Executor, isFinished } from "./executor.ts";
 import type { LaunchMethod } from "./launcher.ts";
 import { expiredTasks, removeTree } from "./retention.ts";
 import { taskDirectory } from "./task-directory.ts";
+import { defaultLogBytes, defaultLogTotalBytes, type TaskOutputBound, taskOutputBound } from "./task-output.ts";
 
 export interface TaskExecutorOptions extends TaskHost {
   /** The agent's; attempts live in `tasks/` of it. */
   readonly stateDir: string;
   /** How often every attempt is looked at, should no event have told of its end. */
   readonly pollMs?: number;
+  /** How much of one attempt's output is kept at most. */
+  readonly logBytes?: number | undefined;
+  /** How much of all attempts' output is kept at most. */
+  readonly logTotalBytes?: number | undefined;
+  /** How often that is looked at. */
+  readonly boundMs?: number;
 }
 
 const defaultPollMs = 1000;
 const sweepMs = 10 * 60_000;
+/** A task that writes 100 MB/s is 0.5 GB beyond its bound when it is noticed. */
+const defaultBoundMs = 5000;
 /** Each start waits for the disk twice; of a hundred at once the first must not wait for the last. */
 const startsAtOnce = 4;
 
 interface Known {
   readonly task: Attempt;
+  readonly output: TaskOutputBound;
   recorded: boolean;
+  /** Of its output on the disk, as last looked at. */
+  bytes: number;
 }
 
 export function taskExecutor(options: TaskExecutorOptions, method: LaunchMethod): Executor {
@@ -38,6 +50,9 @@ export function taskExecutor(options: TaskExecutorOptions, method: LaunchMethod)
   const inSlot = limitConcurrency(startsAtOnce);
   const poll = setInterval(() => void lookAtAll(), options.pollMs ?? defaultPollMs).unref();
   const sweep = setInterval(() => void deleteExpired(), sweepMs).unref();
+  const { logBytes = defaultLogBytes, logTotalBytes = defaultLogTotalBytes } = options;
+  const bound = setInterval(() => void boundOutput(), options.boundMs ?? defaultBoundMs).unref();
+  let bounding = false;
 
   async function lookAtAll(): Promise<void> {
     for (const { task } of known.values()) {
@@ -49,8 +64,30 @@ export function taskExecutor(options: TaskExecutorOptions, method: LaunchMethod)
   function remember(spec: TaskSpec, bootId: string, recorded: boolean): Attempt {
     const directory = taskDirectory(join(root, spec.taskId));
     const task = attempt({ intent: { task: spec, bootId }, directory, method, host: options, emit });
-    known.set(spec.taskId, { task, recorded });
+    known.set(spec.taskId, { task, output: taskOutputBound(directory), recorded, bytes: 0 });
     return task;
+  }
+
+  /** What is not recorded is cut to its share; what is recorded goes as a whole when there is no room for it. */
+  async function boundOutput(): Promise<void> {
+    if (bounding) return;
+    bounding = true;
+    try {
+      const present = [...known].filter(([, { recorded }]) => !recorded);
+      const share = Math.min(logBytes, Math.floor(logTotalBytes / Math.max(1, present.length)));
+      for (const [taskId, entry] of present) await measure(taskId, entry, share);
+      await deleteExpired();
+    } finally {
+      bounding = false;
+    }
+  }
+
+  async function measure(taskId: string, entry: Known, maxBytes: number): Promise<void> {
+    try {
+      entry.bytes = await entry.output.bound(maxBytes);
+    } catch (error) {
+      options.log.warn(`${taskId}: its output can't be bounded: ${describeError(error)}`);
+    }
   }
 
   async function start(spec: TaskSpec): Promise<void> {
@@ -76,7 +113,10 @@ export function taskExecutor(options: TaskExecutorOptions, method: LaunchMethod)
       return removeTree(directory.path);
     }
     const recorded = await directory.isRecorded();
-    await remember(intent.task, intent.bootId, recorded).adopt(recorded);
+    const task = remember(intent.task, intent.bootId, recorded);
+    const entry = known.get(taskId);
+    if (entry !== undefined) await measure(taskId, entry, logBytes);
+    await task.adopt(recorded);
   }
 
   async function stop(taskId: string, graceMs: number | undefined, reason: string): Promise<void> {
@@ -95,6 +135,7 @@ export function taskExecutor(options: TaskExecutorOptions, method: LaunchMethod)
     const report = entry?.task.report();
     if (entry === undefined || entry.recorded || report === undefined || !isFinished(report)) return;
     entry.recorded = true;
+    await measure(taskId, entry, logBytes);
     try {
       await withCrashPoint("task.forget", () => entry.task.directory.markRecorded());
       await removeTree(entry.task.directory.work);
@@ -105,11 +146,12 @@ export function taskExecutor(options: TaskExecutorOptions, method: LaunchMethod)
   }
 
   async function deleteExpired(): Promise<void> {
-    const finished = [...known].flatMap(([taskId, { task, recorded }]) => {
+    const finished = [...known].flatMap(([taskId, { task, recorded, bytes }]) => {
       const finishedAt = task.report()?.finishedAt;
-      return recorded && finishedAt !== undefined ? [{ taskId, finishedAt }] : [];
+      return recorded && finishedAt !== undefined ? [{ taskId, finishedAt, bytes }] : [];
     });
-    for (const taskId of expiredTasks(finished, Date.now())) {
+    const others = [...known.values()].reduce((sum, { recorded, bytes }) => sum + (recorded ? 0 : bytes), 0);
+    for (const taskId of expiredTasks(finished, { now: Date.now(), maxBytes: logTotalBytes - others })) {
       const entry = known.get(taskId);
       if (entry === undefined) continue;
       known.delete(taskId);
@@ -138,11 +180,12 @@ export function taskExecutor(options: TaskExecutorOptions, method: LaunchMethod)
         const report = entry.task.report();
         return report !== undefined && isFinished(report);
       };
-      return { directory: path, files: { stdout, stderr }, finished };
+      return { directory: path, files: { stdout, stderr }, cutOf: entry.output.cutOf, finished };
     },
     close() {
       clearInterval(poll);
       clearInterval(sweep);
+      clearInterval(bound);
       listeners.clear();
       for (const { task } of known.values()) task.close();
     },

@@ -1,7 +1,7 @@
 /** Fact: which limits the kernel holds tasks to. */
-import { readFileSync } from "node:fs";
 import type { AgentConfig } from "../../contract/agent-config.ts";
 import type { NodeFacts } from "../../contract/node.ts";
+import { hostMounts, readText } from "./mounts.ts";
 
 type Enforced = NodeFacts["enforced"];
 
@@ -19,27 +19,7 @@ function hasController(controller: "cpu" | "memory", readFile: (path: string) =>
   const unified = readFile("/sys/fs/cgroup/cgroup.controllers");
   if (unified !== "") return unified.trim().split(/\s+/).includes(controller);
   // Version 1: a mount for each controller, read-only where process 1 may not use it. The agent's own mounts may be read-only by its sandbox.
-  return mountsOf(readFile).some(
+  return hostMounts(readFile).some(
     ({ type, options, features }) => type === "cgroup" && features.includes(controller) && !options.includes("ro"),
   );
-}
-
-/** `36 35 98:0 / /mnt rw,noatime master:1 - ext3 /dev/root rw,errors=continue`: the mount's own options, then type and the file system's. */
-function mountsOf(readFile: (path: string) => string) {
-  const text = readFile("/proc/1/mountinfo") || readFile("/proc/self/mountinfo");
-  return text.split("\n").flatMap((line) => {
-    const [mount = "", fileSystem] = line.split(" - ");
-    if (fileSystem === undefined) return [];
-    const [type = "", , features = ""] = fileSystem.split(" ");
-    return [{ type, options: (mount.split(" ")[5] ?? "").split(","), features: features.split(",") }];
-  });
-}
-
-/** Empty when it is not there, or not to be seen. */
-function readText(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
-  }
 }

@@ -1,7 +1,7 @@
 /** For tests: an SSH server on loopback that runs what it is asked to on this computer, or pretends to, and keeps what it was told about terminals. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import ssh2, { type Connection, type Server, type ServerChannel, type Session } from "ssh2";
@@ -28,9 +28,13 @@ interface SshHostOptions {
   readonly name?: string;
   /** POSIX sh that is run in place of every command: a host that can do nothing to this computer. */
   readonly pretend?: string;
+  /** Environment variables of every command, beside this process's own. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** What it does to a connection before the login; hanging up is what a busy server does. */
+  readonly onConnect?: (connection: Connection) => void;
 }
 
-export async function sshHost({ name = "h1", pretend }: SshHostOptions = {}): Promise<SshHost> {
+export async function sshHost({ name = "h1", pretend, environment = {}, onConnect }: SshHostOptions = {}): Promise<SshHost> {
   const directory = mkdtempSync(join(tmpdir(), "spillway-ssh-host-"));
   const clientKey = sshKey();
   const credential = join(directory, "client_key");
@@ -45,6 +49,7 @@ export async function sshHost({ name = "h1", pretend }: SshHostOptions = {}): Pr
 
   const onConnection = (connection: Connection) => {
     connections.add(connection);
+    onConnect?.(connection);
     connection.on("close", () => connections.delete(connection));
     connection.on("error", () => undefined);
     connection.on("authentication", (attempt) => {
@@ -52,7 +57,8 @@ export async function sshHost({ name = "h1", pretend }: SshHostOptions = {}): Pr
       if (attempt.method === "publickey" && attempt.key.data.equals(allowed)) attempt.accept();
       else attempt.reject(["publickey"]);
     });
-    connection.on("session", (accept) => serve(accept(), { terminal, children, pretend }));
+    connection.on("session", (accept) => serve(accept(), { terminal, children, pretend, environment }));
+    connection.on("tcpip", (accept, reject, { destIP, destPort }) => forward({ accept, reject }, destIP, destPort));
   };
   const listen = async (): Promise<Server> => {
     const listening = new ssh2.Server({ hostKeys: [hostKey.private] }, onConnection);
@@ -105,9 +111,25 @@ interface Serving {
   readonly terminal: string[];
   readonly children: Set<ChildProcess>;
   readonly pretend: string | undefined;
+  readonly environment: Readonly<Record<string, string>>;
 }
 
-function serve(session: Session, { terminal, children, pretend }: Serving): void {
+/** As a jump host does it. */
+function forward({ accept, reject }: { accept(): ServerChannel; reject(): void }, host: string, port: number): void {
+  const socket = connect({ host, port });
+  socket.on("error", () => reject());
+  socket.once("connect", () => {
+    const channel = accept();
+    socket.removeAllListeners("error");
+    channel.pipe(socket).pipe(channel);
+    socket.on("error", () => channel.close());
+    channel.on("error", () => socket.destroy());
+    channel.on("close", () => socket.destroy());
+  });
+}
+
+function serve(session: Session, serving: Serving): void {
+  const { terminal, pretend } = serving;
   session.on("pty", (accept, _reject, info) => {
     const { term } = info as unknown as { term: string }; // its types lack it
     terminal.push(`pty ${term} ${info.cols}x${info.rows}`);
@@ -117,13 +139,15 @@ function serve(session: Session, { terminal, children, pretend }: Serving): void
     terminal.push(`window ${cols}x${rows}`);
     accept?.();
   });
-  session.on("shell", (accept) => run(accept(), pretend ?? "exec sh", children));
-  session.on("exec", (accept, _reject, { command }) => run(accept(), pretend ?? command, children));
+  session.on("shell", (accept) => run(accept(), pretend ?? "exec sh", serving));
+  session.on("exec", (accept, _reject, { command }) => run(accept(), pretend ?? command, serving));
 }
 
-function run(channel: ServerChannel, command: string, children: Set<ChildProcess>): void {
-  const child = spawn("/bin/sh", ["-c", command]);
+function run(channel: ServerChannel, command: string, { children, environment }: Serving): void {
+  const child = spawn("/bin/sh", ["-c", command], { env: { ...process.env, ...environment } });
   children.add(child);
+  // A connection that breaks is the end of the command's input, as with sshd.
+  channel.on("close", () => child.stdin.end());
   channel.pipe(child.stdin);
   child.stdin.on("error", () => undefined);
   child.stdout.pipe(channel, { end: false });

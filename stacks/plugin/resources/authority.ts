@@ -6,6 +6,8 @@ import { z } from "zod";
 import { withCrashPoint } from "../../../agent/contract/crash-point.ts";
 import { createIntermediate, createRootCa } from "../../../agent/master/auth/certificates.ts";
 import { deleteAllLocalMachines } from "../../../providers/local/pool.ts";
+import { adoptedEnvironmentId } from "../../adopted-environment.ts";
+import { ownPlace } from "../own-place.ts";
 import type { ResourceHandler } from "../rpc.ts";
 
 const rootDays = 3650;
@@ -35,10 +37,12 @@ export const authority: ResourceHandler<Inputs, Outputs> = {
   outputs,
   secrets: ["caKey", "intermediateKey", "adminToken"],
   replaceOn: ["environment"],
+  ignored: ["machines", "contextFile"],
   needsMending: (state) => state.renewIntermediate,
 
   async create({ environment }) {
-    const environmentId = randomUUID();
+    // Adopted: the same environment to its machines, under a root of its own and with another token, since the former are lost.
+    const environmentId = adoptedEnvironmentId(environment) ?? randomUUID();
     const root = await createRootCa(`Spillway ${environment} root ${environmentId}`, rootDays);
     const intermediate = await makeIntermediate(environment, { caCert: root.certificate, caKey: root.key });
     const adminToken = `spw_${randomBytes(24).toString("base64url")}`;
@@ -54,7 +58,8 @@ export const authority: ResourceHandler<Inputs, Outputs> = {
     return { ...outputs.parse(old), ...(await makeIntermediate(environment, old)) };
   },
 
-  async delete(id, { machines, contextFile }) {
+  async delete(id, { environment, ...named }) {
+    const [machines, contextFile] = [ownPlace(named.machines, environment), ownPlace(named.contextFile, environment)];
     // It goes last: what still bears its tag was made by a run that was killed before the engine had recorded it.
     await deleteAllLocalMachines(id, machines);
     for (const file of [contextFile, `${contextFile}.new`]) await withCrashPoint("context.delete", () => rmSync(file, { force: true }));

@@ -15,8 +15,9 @@ import { identityFor } from "../../../bootstrap/machine-facts.ts";
 import { freePort } from "../../../providers/local/free-port.ts";
 import { providerOf } from "../../../providers/registry.ts";
 import { replaceFile } from "../../replace-file.ts";
-import { bundleAtHand, completeWithBundle } from "../bundle-at-hand.ts";
+import { bundleAtHand } from "../bundle-at-hand.ts";
 import { waitFor, withMaster } from "../master-access.ts";
+import { contextCounts, ownPlace } from "../own-place.ts";
 import { removeFromMachine } from "../remove-from-machine.ts";
 import type { ResourceContext, ResourceHandler } from "../rpc.ts";
 import { isSameMachine } from "../same-machine.ts";
@@ -35,7 +36,7 @@ const inputs = z.object({
   adminToken: z.string(),
   timers: nodeTimers,
   contextFile: z.string().describe("where people's access is written, on the operator's machine"),
-  bundle: z.string().describe("digest; filled in by the plugin"),
+  bundle: z.string().optional().describe("in stacks before version 0.4; which bundle it runs is the rollout's"),
 });
 const outputs = z.object({
   endpoint: z.string(),
@@ -52,7 +53,7 @@ export const master: ResourceHandler<Inputs, Outputs> = {
   outputs,
   secrets: ["intermediateKey", "adminToken"],
   replaceOn: ["environmentId"],
-  complete: completeWithBundle,
+  ignored: ["bundle", "contextFile"],
   needsMending: (state) => state.health !== "ok",
 
   async create(spec, context) {
@@ -70,7 +71,7 @@ export const master: ResourceHandler<Inputs, Outputs> = {
   },
 
   async delete(_id, state, context) {
-    await withCrashPoint("context.delete", () => rmSync(state.contextFile, { force: true }));
+    await withCrashPoint("context.delete", () => rmSync(ownPlace(state.contextFile, state.environment), { force: true }));
     await removeFromMachine(state, "master", context);
   },
 };
@@ -113,7 +114,7 @@ async function install(spec: Inputs, { endpoint, listen }: Place, context: Resou
   await installRole({
     machine: spec.machine,
     role: "master",
-    bundle: (platform) => bundleAtHand(platform, context.status),
+    bundle: (platform, compression) => bundleAtHand(platform, { compression, onProgress: context.status }),
     files: (layout) => filesOf(spec, layout, endpoint, listen),
     identity: identityFor(spec.machine, spec),
     listenPort: listen.port,
@@ -149,8 +150,9 @@ function filesOf(spec: Inputs, layout: InstallLayout, endpoint: string, listen: 
   };
   return [
     { path: layout.caFile, content: spec.caCert, mode: "644" },
-    { path: intermediateCertFile, content: spec.intermediateCert, mode: "644" },
-    { path: intermediateKeyFile, content: spec.intermediateKey, mode: "600" },
+    // The master looks at these two every few seconds. The key first: without its certificate it changes nothing.
+    { path: intermediateKeyFile, content: spec.intermediateKey, mode: "600", live: true },
+    { path: intermediateCertFile, content: spec.intermediateCert, mode: "644", live: true },
     { path: layout.config("master"), content: `${JSON.stringify(config, null, 2)}\n`, mode: "600" },
   ];
 }
@@ -179,8 +181,9 @@ function contextText(spec: Inputs, endpoint: string): string {
 }
 
 function holdsContext(spec: Inputs, endpoint: string): boolean {
+  if (!contextCounts()) return true;
   try {
-    return readFileSync(spec.contextFile, "utf8") === contextText(spec, endpoint);
+    return readFileSync(ownPlace(spec.contextFile, spec.environment), "utf8") === contextText(spec, endpoint);
   } catch {
     return false;
   }

@@ -4,14 +4,16 @@ import type { AgentConfig } from "../../../agent/contract/agent-config.ts";
 import { withCrashPoint } from "../../../agent/contract/crash-point.ts";
 import { SpillwayError } from "../../../agent/contract/errors.ts";
 import { machine } from "../../../agent/contract/machine.ts";
-import { resources } from "../../../agent/contract/resources.ts";
+import { resources, systemReserve } from "../../../agent/contract/resources.ts";
 import { installRole } from "../../../bootstrap/actions/install.ts";
 import { identityFor } from "../../../bootstrap/machine-facts.ts";
 import { supervisionOf } from "../../../bootstrap/supervision.ts";
 import { providerOf } from "../../../providers/registry.ts";
-import { bundleAtHand, completeWithBundle } from "../bundle-at-hand.ts";
-import { isForgotten, isUnreachable, masterAccess, waitFor, withMaster, withPatientMaster } from "../master-access.ts";
-import { removeFromMachine } from "../remove-from-machine.ts";
+import { bundleAtHand } from "../bundle-at-hand.ts";
+import { leavePool } from "../leave-pool.ts";
+import { isForgotten, masterAccess, waitFor, withMaster, withPatientMaster } from "../master-access.ts";
+import { pinOf } from "../node-pin.ts";
+import { refuseSilence, removeFromMachine } from "../remove-from-machine.ts";
 import type { ResourceContext, ResourceHandler } from "../rpc.ts";
 import { isSameMachine } from "../same-machine.ts";
 
@@ -23,8 +25,11 @@ const inputs = masterAccess.extend({
   machine,
   problem: z.string().optional().describe("why that machine is left out"),
   reserve: resources.optional().describe("kept back for the master beside it"),
+  system: systemReserve
+    .optional()
+    .describe("kept back for the host's own system; missing before version 0.4, and where capacity is declared"),
   deadManMs: z.number().int().positive().optional().describe("of a burst: welcomed by no master for so long, its machine ends itself"),
-  bundle: z.string().describe("digest; filled in by the plugin"),
+  bundle: z.string().optional().describe("in stacks before version 0.4; which bundle it runs is the rollout's"),
 });
 const outputs = z.object({
   /**
@@ -40,7 +45,7 @@ export const node: ResourceHandler<Inputs, Outputs> = {
   inputs,
   outputs,
   secrets: ["adminToken"],
-  complete: completeWithBundle,
+  ignored: ["bundle"],
   needsMending: (state) => state.health === "broken",
 
   async create(spec, context) {
@@ -74,12 +79,14 @@ export const node: ResourceHandler<Inputs, Outputs> = {
     return { health: "ok" };
   },
 
-  async delete(id, state, context) {
+  async delete(_id, state, context) {
     if (state.health === "absent") return;
-    if (!isForgotten(state.environment)) await leavePool(id, state, context);
     // What is bought is deleted as a whole in the next step; what was told to leave ends its tasks until then.
-    if (state.machine.burst !== undefined && endCommandOf(state).length > 0) return;
-    await removeFromMachine(state, "agent", context);
+    const goesWhole = state.machine.burst !== undefined && endCommandOf(state).length > 0;
+    // Before the pool loses a node that would stay what it is.
+    const power = goesWhole ? "running" : await refuseSilence(state, "agent");
+    if (!isForgotten(state.environment)) await leavePool(state, power, context);
+    if (!goesWhole) await removeFromMachine(state, "agent", context);
   },
 };
 
@@ -106,8 +113,10 @@ async function install(spec: Inputs, context: ResourceContext): Promise<void> {
         providerId,
         labels,
         attributes,
+        ...pinOf(spec.machine),
         ...(capacity === undefined ? {} : { capacity }),
         ...(spec.reserve === undefined ? {} : { reserve: spec.reserve }),
+        ...(spec.system === undefined ? {} : { system: spec.system }),
         ...(price === undefined ? {} : { price }),
         ...(burst === undefined ? {} : { burst }),
       }),
@@ -116,18 +125,19 @@ async function install(spec: Inputs, context: ResourceContext): Promise<void> {
   await installRole({
     machine: spec.machine,
     role: "agent",
-    bundle: (platform) => bundleAtHand(platform, context.status),
+    bundle: (platform, compression) => bundleAtHand(platform, { compression, onProgress: context.status }),
     identity: identityFor(spec.machine, { environmentId: spec.environmentId, environment: spec.environment }),
     // A local machine has this computer's own way to a master, which is on this computer too or has been dialled from here.
     dials: provider === "local" ? undefined : spec.endpoint,
     files: (layout, facts) => {
-      const { executor } = supervisionOf(facts);
+      const { executor, taskUsers } = supervisionOf(facts);
       const config: AgentConfig = {
         node: name,
         endpoint: spec.endpoint,
         caFile: layout.caFile,
         stateDir: layout.state("agent"),
         executor,
+        ...(taskUsers === undefined ? {} : { taskUsers }),
         ...(spec.deadManMs === undefined ? {} : { deadMan: { silenceMs: spec.deadManMs, end: [...endCommandOf(spec)] } }),
       };
       return [
@@ -139,7 +149,7 @@ async function install(spec: Inputs, context: ResourceContext): Promise<void> {
       if (hasCertificate && declared.state !== "joining") return undefined;
       return (await withPatientMaster(spec, (client) => client.makeJoinToken(name))).token;
     },
-    awaitReady: () =>
+    awaitReady: ({ bundle }) =>
       waitFor({
         what: `node ${name} is ready`,
         timeoutMs: readyTimeoutMs,
@@ -147,21 +157,11 @@ async function install(spec: Inputs, context: ResourceContext): Promise<void> {
         probe: () =>
           withMaster(spec, async (client) => {
             const known = await client.node(name);
-            return known.state === "ready" && known.bundle === spec.bundle ? undefined : `it is ${known.state} (${known.stateReason})`;
+            return known.state === "ready" && known.bundle === bundle ? undefined : `it is ${known.state} (${known.stateReason})`;
           }),
       }),
     onProgress: context.status,
     onSentence: context.sentence,
     signal: context.signal,
   });
-}
-
-async function leavePool(name: string, state: Inputs, context: ResourceContext): Promise<void> {
-  context.status("leaving the pool");
-  try {
-    await withCrashPoint("node.forget", () => withPatientMaster(state, (client) => client.removeNode(name)));
-  } catch (error) {
-    // Without a master there is no pool to leave; what runs on the machine is ended over SSH afterwards.
-    if (!isUnreachable(error)) throw error;
-  }
 }

@@ -3,18 +3,23 @@
  * latches `closing`, waits until no task runs and no burst is left, and keeps the final ledger.
  */
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import type { LedgerLine } from "../../../agent/contract/api.ts";
 import type { Client } from "../../../agent/contract/client.ts";
 import { withCrashPoint } from "../../../agent/contract/crash-point.ts";
 import { SpillwayError } from "../../../agent/contract/errors.ts";
 import { machine } from "../../../agent/contract/machine.ts";
-import { addResources, noResources, resources } from "../../../agent/contract/resources.ts";
+import type { NodeDeclaration } from "../../../agent/contract/node.ts";
+import { addResources, noResources, resources, systemReserve } from "../../../agent/contract/resources.ts";
+import { productVersion } from "../../../agent/contract/version.ts";
 import type { MachineStatus } from "../../../providers/provider.ts";
 import { providerOf } from "../../../providers/registry.ts";
 import { replaceFile } from "../../replace-file.ts";
 import { endForgottenBursts, refuseUnaccountedBursts, waitForBursts } from "../end-of-bursts.ts";
 import { isForgotten, isUnreachable, masterAccess, waitFor, withMaster, withPatientMaster } from "../master-access.ts";
+import { holdsPin, pinOf } from "../node-pin.ts";
+import { ownPlace } from "../own-place.ts";
 import type { ResourceContext, ResourceHandler } from "../rpc.ts";
 
 const graceMs = 10_000;
@@ -25,8 +30,13 @@ const inputs = masterAccess.extend({
   environment: z.string(),
   machines: z.array(machine),
   reserve: resources.describe("kept back on the master's machine; another reserve is another pool to sum up"),
+  systems: z
+    .record(z.string(), systemReserve)
+    .optional()
+    .describe("kept back for the hosts' own systems, by node; missing before version 0.4"),
   logDirectory: z.string().describe("final-ledger.jsonl is kept here"),
   burstDirectory: z.string().optional().describe("of its burster, where it has one"),
+  version: z.string().optional().describe("of Spillway; filled in by the plugin, missing in stacks before version 0.4"),
 });
 const outputs = z.object({
   nodes: z.number().int(),
@@ -45,6 +55,9 @@ export const poolGuard: ResourceHandler<Inputs, Outputs> = {
   inputs,
   outputs,
   secrets: ["adminToken"],
+  ignored: ["logDirectory", "burstDirectory"],
+  // A new version may have more to tell the master, which its rollout has brought to that version before.
+  complete: async () => ({ version: productVersion }),
   needsMending: (state) => state.closing || state.changed,
 
   async create(spec) {
@@ -53,8 +66,12 @@ export const poolGuard: ResourceHandler<Inputs, Outputs> = {
 
   async read(_id, state) {
     try {
-      const found = await withMaster(state, async (client) => await poolOutputs(client, state));
-      const isAnother = found.nodes !== state.nodes || found.cpu !== state.cpu || found.memory !== state.memory;
+      const { lacksPins, ...found } = await withMaster(state, async (client) => ({
+        ...(await poolOutputs(client, state)),
+        // A master of a version before, which does not tell its bundle, drops them.
+        lacksPins: (await client.health()).bundle !== undefined && (await unpinned(client, state)).length > 0,
+      }));
+      const isAnother = lacksPins || found.nodes !== state.nodes || found.cpu !== state.cpu || found.memory !== state.memory;
       return { ...found, changed: state.changed || isAnother };
     } catch {
       // A master that is silent or strange is told on its own row; failing here would keep `up` from mending it.
@@ -66,7 +83,8 @@ export const poolGuard: ResourceHandler<Inputs, Outputs> = {
     return await openPool(spec);
   },
 
-  async delete(_id, state, context) {
+  async delete(_id, recorded, context) {
+    const state = withOwnPlaces(recorded);
     if (isForgotten(state.environment)) {
       context.log("the master was not asked (--forget): tasks end with their machines, and there is no final ledger");
       await endForgottenBursts(state.burstDirectory, context);
@@ -81,10 +99,33 @@ export const poolGuard: ResourceHandler<Inputs, Outputs> = {
   },
 };
 
+/** The ledger is kept by whoever takes the environment down. */
+function withOwnPlaces<T extends Inputs>(state: T): T {
+  const { environment, logDirectory, burstDirectory } = state;
+  const bursts = burstDirectory === undefined ? {} : { burstDirectory: ownPlace(burstDirectory, environment) };
+  return { ...state, logDirectory: ownPlace(logDirectory, environment), ...bursts };
+}
+
 async function openPool(spec: Inputs): Promise<Outputs> {
   return await withPatientMaster(spec, async (client) => {
     await client.open();
+    for (const { name, declaration } of await unpinned(client, spec))
+      await withCrashPoint("node.declare", () => client.declareNode(name, declaration));
     return await poolOutputs(client, spec);
+  });
+}
+
+/**
+ * Nodes of which the master does not know the way and the host key that are pinned now, or what the host keeps for itself,
+ * with what it is to know: those of a version before.
+ */
+async function unpinned(client: Client, spec: Inputs): Promise<{ readonly name: string; readonly declaration: NodeDeclaration }[]> {
+  const wanted = new Map(spec.machines.map((one) => [one.name, one]));
+  return (await client.nodes()).flatMap(({ name, declaration }) => {
+    const at = wanted.get(name);
+    const system = spec.systems?.[name];
+    if (at === undefined || (holdsPin(declaration, at) && isDeepStrictEqual(declaration.system, system))) return [];
+    return [{ name, declaration: { ...declaration, ...pinOf(at), ...(system === undefined ? {} : { system }) } }];
   });
 }
 

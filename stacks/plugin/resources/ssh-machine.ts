@@ -1,7 +1,7 @@
 /** Provider side of `SshMachine`: its key is pinned, and what speaks against it is written down before any host is changed. */
 import { z } from "zod";
 import { describeError, SpillwayError } from "../../../agent/contract/errors.ts";
-import { credentialReference, jumpHost, machine, whereOf } from "../../../agent/contract/machine.ts";
+import { credentialReference, jumpHost, machine, secretReference, whereOf } from "../../../agent/contract/machine.ts";
 import { resources } from "../../../agent/contract/resources.ts";
 import { checkMachine, type HostReport } from "../../../bootstrap/actions/check.ts";
 import { readMachineIdentity } from "../../../bootstrap/actions/identity.ts";
@@ -26,6 +26,8 @@ const inputs = z.object({
   hostKey: z.string().optional(),
   trustOnFirstUse: z.boolean(),
   jump: jumpHost.optional(),
+  sudoPassword: secretReference.optional(),
+  connectTimeoutMs: z.number().int().nonnegative().optional(),
   labels: z.record(z.string(), z.string()),
   site: z.string().optional(),
   price: z.object({ hourly: z.number() }).optional(),
@@ -38,7 +40,8 @@ const outputs = z.object({
   machine,
   /** `failed`: as last looked at it can't be used, and `problem` says why. */
   status: z.enum(["ok", "failed"]),
-  problem: z.string().optional(),
+  /** Empty when it can be used: what an output lacks is unknown to a preview, and all that depends on it would be told as changing. */
+  problem: z.string().default(""),
 });
 /** What a machine that is refused can't do. */
 const asNode = "become a node";
@@ -58,11 +61,13 @@ export const sshMachine: ResourceHandler<Inputs, Outputs> = {
   },
 
   async read(_id, state, context) {
-    const { problem: _, ...known } = outputs.parse(state);
+    const known = outputs.parse(state);
     try {
       const report = await look(state, state.machine, context);
       const refusal = refusalOf(report.findings, { what: asNode, where: whereOf(state) });
-      return refusal === undefined ? { ...known, status: "ok" } : { ...known, status: "failed", problem: describeError(refusal) };
+      return refusal === undefined
+        ? { ...known, status: "ok", problem: "" }
+        : { ...known, status: "failed", problem: describeError(refusal) };
     } catch (error) {
       return { ...known, status: "failed", problem: describeError(error) };
     }
@@ -91,10 +96,10 @@ async function examine(spec: Inputs, old: (Inputs & Outputs) | undefined, contex
   let hostKey = pinned(spec, old);
   try {
     hostKey ??= await firstKey(spec, context);
-    const report = await look(spec, machineOf(spec, { hostKey, arch }), context);
+    const report = await look(spec, machineOf(spec, { hostKey, arch }), context, spec.connectTimeoutMs);
     const refusal = refusalOf(report.findings, { what: asNode, where: whereOf(spec) });
     if (refusal !== undefined) throw refusal;
-    return { machine: machineOf(spec, { hostKey, arch: report.facts.arch }), status: "ok" };
+    return { machine: machineOf(spec, { hostKey, arch: report.facts.arch }), status: "ok", problem: "" };
   } catch (error) {
     if (context.signal.aborted) throw error;
     return { machine: machineOf(spec, { hostKey, arch }), status: "failed", problem: describeError(error) };
@@ -127,13 +132,15 @@ async function firstKey(spec: Inputs, context: ResourceContext): Promise<string>
   });
 }
 
-async function look(spec: Inputs, target: Outputs["machine"], context: ResourceContext): Promise<HostReport> {
+/** `patienceMs`: for a host that does not answer; as little as may be without it. */
+async function look(spec: Inputs, target: Outputs["machine"], context: ResourceContext, patienceMs?: number): Promise<HostReport> {
   const { dials, listenPort } = spec;
   return await checkMachine({
     machine: target,
     identity: identityFor(target, spec),
     dials,
     listenPort,
+    patienceMs,
     onProgress: context.status,
     signal: context.signal,
   });

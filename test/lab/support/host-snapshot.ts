@@ -11,7 +11,7 @@ export interface HostSnapshot {
   readonly files: ReadonlyMap<string, string>;
   readonly users: ReadonlyMap<string, string>;
   readonly groups: ReadonlyMap<string, string>;
-  /** Unit files by `file NAME` (enabled, masked …), units in use by `unit NAME` (active, failed …). */
+  /** Unit files by `file NAME` (enabled, masked …), units in use by `unit NAME` (active, failed …); of OpenRC `RUNLEVEL NAME` (started, stopped). */
   readonly units: ReadonlyMap<string, string>;
   /** `uid command line` → how many of them. */
   readonly processes: ReadonlyMap<string, string>;
@@ -37,6 +37,7 @@ const notCompared = [
   "/run/host",
   "/run/log",
   "/run/motd.dynamic",
+  "/run/openrc",
   "/run/systemd",
   "/run/udev",
   "/run/user",
@@ -112,6 +113,23 @@ function accounts({ disk }: SnapshotSource, file: string): Map<string, string> {
 }
 
 async function units({ read }: SnapshotSource): Promise<Map<string, string>> {
+  const isSystemd = (await read("[ -d /run/systemd/system ] && echo yes || :")).trim() === "yes";
+  return isSystemd ? systemdUnits(read) : openrcServices(await read(["rc-status", "--all", "--nocolor"]));
+}
+
+/** Of lines `Runlevel: default` and ` ssh   [  started  ]` below it. */
+function openrcServices(text: string): Map<string, string> {
+  const services = new Map<string, string>();
+  let runlevel = "";
+  for (const line of text.split("\n")) {
+    runlevel = /Runlevel: (.*)$/i.exec(line)?.[1]?.trim() ?? runlevel;
+    const [, name, state = ""] = /^\s+(\S+)\s+\[\s*(\w+)/.exec(line) ?? [];
+    if (name !== undefined) services.set(`${runlevel} ${name}`, state);
+  }
+  return services;
+}
+
+async function systemdUnits(read: SnapshotSource["read"]): Promise<Map<string, string>> {
   const list = async (what: string) => (await read(["systemctl", what, "--no-legend", "--plain", "--full", "--no-pager"])).split("\n");
   const unitFiles = (await list("list-unit-files")).filter(Boolean).map((line) => line.split(/\s+/));
   const loaded = (await list("list-units")).filter(Boolean).map((line) => line.split(/\s+/));

@@ -1,4 +1,5 @@
 /** What a test can do with a machine of the lab, be it a container or a virtual machine. */
+import type { InitKind } from "./host-init.ts";
 import type { ProgramResult } from "./run-program.ts";
 
 export interface ExecOptions {
@@ -28,7 +29,7 @@ export interface LabHost {
   read(command: readonly string[] | string, options?: ExecOptions): Promise<string>;
   /** `hard`: the power goes, every process is gone at once. Else an orderly shutdown. The disk stays in both cases. */
   powerOff(how: { readonly hard: boolean }): Promise<void>;
-  /** Until SSH answers and systemd has started everything. */
+  /** Until SSH answers and its init has started everything. */
   powerOn(): Promise<void>;
   /** Orderly, as the command `reboot`; until it is up again. */
   reboot(): Promise<void>;
@@ -52,6 +53,8 @@ export interface HostOptions {
   readonly diskMiB?: number;
   /** Whether `ops` has passwordless sudo; true when not given. */
   readonly sudo?: boolean;
+  /** `openrc`: sysvinit and OpenRC in place of systemd, of which nothing is there; systemd when not given. */
+  readonly init?: InitKind;
   /** `musl`: looks like Alpine to whoever asks for the loader, `ldd` or /etc/os-release. */
   readonly libc?: "glibc" | "musl";
   /** Directories or files of this machine, read-only inside. */

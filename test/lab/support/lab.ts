@@ -94,7 +94,9 @@ async function furnish(slot: LabSlot, root: string, options: LabOptions, close: 
     if (!/^[a-z][a-z0-9-]{0,10}$/.test(name) || names.has(name)) throw new Error(`${name} can't be the name of a lab host`);
     names.add(name);
     const at = site(host.site);
-    const booted = await bootContainer(name, { slot, site: at, number: nextPlace(at), rootFileSystem: root, keyFile, publicKey }, host);
+    const number = nextPlace(at);
+    const under = host.init === "openrc" ? await rootFileSystem("openrc") : root;
+    const booted = await bootContainer(name, { slot, site: at, number, rootFileSystem: under, keyFile, publicKey }, host);
     hosts.push(booted);
     return booted;
   };

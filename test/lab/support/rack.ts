@@ -19,6 +19,8 @@ export interface RackHost {
 export interface RackSettings {
   readonly onFailure?: "stop" | "continue";
   readonly heartbeat?: Record<string, string>;
+  /** What else is written for each node pool. */
+  readonly over?: Record<string, unknown>;
   /** Of the master; its host's address when not given. */
   readonly endpoint?: string;
   /** Jump hosts by name. */
@@ -29,12 +31,13 @@ export interface RackSettings {
 
 /** Writes the settings of an environment of these hosts; the first of the pool `rack` carries the master. */
 export function writeRack(checkout: Checkout, hosts: readonly RackHost[], settings: RackSettings = {}): void {
-  const { onFailure = "stop", heartbeat, endpoint, jumps = {}, burst } = settings;
+  const { onFailure = "stop", heartbeat, over: ofPool, endpoint, jumps = {}, burst } = settings;
   const poolOf = (name: string) => ({
     provider: "ssh",
     user: "ops",
     key: hosts[0]?.host.keyFile,
     onFailure,
+    ...ofPool,
     hosts: hosts
       .filter(({ pool = "rack" }) => pool === name)
       .map(({ host, over }) => ({ host: host.address, name: host.name, site: host.site, hostKey: host.hostKey, ...over })),

@@ -1,0 +1,34 @@
+import { expect, it } from "vitest";
+import { type Row, roleIn, trackProgress } from "./progress.ts";
+
+const urn = "urn:pulumi:prod::spillway::spillway:index:Environment$spillway:index:Rollout::rollout";
+
+it("reads a role's row out of what a rollout says", () => {
+  expect(roleIn("4/12 batch 2: node rack-3 health 2/3")).toEqual({
+    name: "node rack-3",
+    operation: "upgrade",
+    state: "running",
+    step: "4/12 batch 2: health 2/3",
+  });
+  expect(roleIn("0/12 canary back: node rack-3 done: runs 3f2ac1")).toMatchObject({ operation: "revert", state: "done" });
+  expect(roleIn("0/12 canary: node rack-3 went back: it was not well")).toMatchObject({ state: "failed" });
+  expect(roleIn("0/12 master: master 802a1a → 159907")).toMatchObject({ name: "master", step: "0/12 master: 802a1a → 159907" });
+  expect(roleIn("building")).toBeUndefined();
+});
+
+it("has a row for each role that a rollout works on, beside its own", () => {
+  let now = 0;
+  const rows: Row[] = [];
+  const { onEvent } = trackProgress({ onRow: (row) => rows.push(row), onNotice: () => undefined, now: () => now });
+  const event = (over: object) => onEvent({ sequence: 0, timestamp: 0, ...over });
+  const says = (message: string) => event({ diagnosticEvent: { urn, message, color: "never", severity: "info", ephemeral: true } });
+  event({ resourcePreEvent: { metadata: { urn, op: "update" } } });
+  says("0/2 canary: node a 802a1a → 159907");
+  now = 3000;
+  says("0/2 canary: node a done: runs 159907");
+  expect(rows.map(({ name, state, ms }) => `${name} ${state} ${ms}`)).toEqual([
+    "rollout running 0",
+    "node a running 0",
+    "node a done 3000",
+  ]);
+});
