@@ -152,13 +152,15 @@ async function look(spec: Inputs, patient = false): Promise<Seen> {
   }));
 }
 
-async function bringTo(spec: Inputs, known: Outputs, context: ResourceContext): Promise<Outputs> {
+async function bringTo(spec: Inputs, former: Outputs, context: ResourceContext): Promise<Outputs> {
   const wish = upgradeWish(spec.environment);
-  const recorded = { ...known, held: wish === "upgrade" ? [] : known.held };
+  const recorded = { ...former, held: wish === "upgrade" ? [] : former.held };
   const direction = wish === "revert" ? "revert" : "upgrade";
   const seen = await look(spec, true);
   const plans = direction === "revert" ? await plansBack(spec, seen, context) : await plansForth(spec, seen, recorded, context);
-  for (const { key, phase, why } of plans) if (phase === "skipped") context.log(`${key} is left out: ${why}`);
+  // A machine that can't be used is told by whoever looked at it.
+  const known = new Set(spec.nodes.flatMap(({ machine: at, problem }) => (problem === undefined ? [] : [nodeKey(at.name)])));
+  for (const { key, phase, why } of plans) if (phase === "skipped" && !known.has(key)) context.log(`${key} is left out: ${why}`);
 
   const { canary, batch, autoRevert, healthTimeoutMs } = spec.strategy;
   const begin: RolloutState = { direction, canary, autoRevert, batch: batchSize(batch, spec.nodes.length), roles: plans.map(roleOf) };
@@ -171,7 +173,7 @@ async function bringTo(spec: Inputs, known: Outputs, context: ResourceContext): 
   const failure = fault ?? rolloutFailure(state, spec.environment);
   // Where all is as it was recorded the old state stays, and it is true.
   if (failure !== undefined) throw isNew ? new PartlyDone(failure, { id: idOf(spec), outputs: found }) : failure;
-  if (direction === "revert" && !hasMoved && held.length === known.held.length) throw nothingToRevert(spec.environment);
+  if (direction === "revert" && !hasMoved && held.length === former.held.length) throw nothingToRevert(spec.environment);
   return found;
 }
 
