@@ -45,6 +45,11 @@ export interface MachineFacts {
   readonly identity?: MachineIdentity;
 }
 
+/** Whether SELinux goes by the labels of what is written there. */
+export function wantsLabels({ root, selinux }: Pick<MachineFacts, "root" | "selinux">): boolean {
+  return root === "" && selinux !== undefined;
+}
+
 /** Whose a machine is, written on it by the bootstrap. */
 export const machineIdentity = z.object({
   environmentId: z.string(),

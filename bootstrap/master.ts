@@ -20,6 +20,15 @@ export interface MasterArgs {
   contextFile: pulumi.Input<string>;
 }
 
+/** What every resource takes that talks to the master. */
+export interface MasterAccessArgs {
+  environment: pulumi.Input<string>;
+  endpoint: pulumi.Input<string>;
+  masterInstance: pulumi.Input<string>;
+  caCert: pulumi.Input<string>;
+  adminToken: pulumi.Input<string>;
+}
+
 export class Master extends pulumi.CustomResource {
   /** The https URL by which agents and people reach it. */
   declare readonly endpoint: pulumi.Output<string>;

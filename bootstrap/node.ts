@@ -2,17 +2,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Machine } from "../agent/contract/machine.ts";
 import type { Resources, SystemReserve } from "../agent/contract/resources.ts";
+import type { MasterAccessArgs } from "./master.ts";
 
-export interface NodeArgs {
+export interface NodeArgs extends MasterAccessArgs {
   machine: pulumi.Input<Machine>;
   /** Why that machine is left out. */
   problem?: pulumi.Input<string | undefined> | undefined;
   environmentId: pulumi.Input<string>;
-  environment: pulumi.Input<string>;
-  endpoint: pulumi.Input<string>;
-  masterInstance: pulumi.Input<string>;
-  caCert: pulumi.Input<string>;
-  adminToken: pulumi.Input<string>;
   /** Kept back for the master beside it. */
   reserve?: pulumi.Input<Resources>;
   /** Kept back for the host's own system, where its capacity is measured. */

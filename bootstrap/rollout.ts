@@ -1,14 +1,10 @@
 /** The Pulumi resource that moves the master and every node to the bundle at hand, in batches. Its provider side is in stacks/plugin. */
 import * as pulumi from "@pulumi/pulumi";
 import type { Machine } from "../agent/contract/machine.ts";
+import type { MasterAccessArgs } from "./master.ts";
 
-export interface RolloutArgs {
-  environment: pulumi.Input<string>;
+export interface RolloutArgs extends MasterAccessArgs {
   environmentId: pulumi.Input<string>;
-  endpoint: pulumi.Input<string>;
-  masterInstance: pulumi.Input<string>;
-  caCert: pulumi.Input<string>;
-  adminToken: pulumi.Input<string>;
   /** The machine of the master. */
   master: pulumi.Input<Machine>;
   /** `problem`: why that machine is left out. */

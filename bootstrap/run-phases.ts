@@ -1,5 +1,5 @@
 /** Runs an action's phases in order, telling which one is at work; goes on after a broken connection, and closes the session whatever happens. */
-import { SpillwayError } from "../agent/contract/errors.ts";
+import { cancelled, SpillwayError } from "../agent/contract/errors.ts";
 import { hostsAtOnce } from "./at-once.ts";
 import { type BootstrapContext, type BootstrapRequest, type Phase, patienceOf } from "./context.ts";
 import { giveBack } from "./ssh/kept-sessions.ts";
@@ -46,13 +46,7 @@ export async function runPhases(phases: readonly Phase[], request: BootstrapRequ
 async function runPhase(applying: readonly Phase[], at: number, context: BootstrapContext): Promise<void> {
   const { machine, onProgress, signal } = context.request;
   const phase = applying[at] as Phase;
-  if (signal?.aborted === true) {
-    throw new SpillwayError("cancelled before it was complete", {
-      code: "cancelled",
-      where: `machine ${machine.name}`,
-      hint: "The next run goes on from here.",
-    });
-  }
+  if (signal?.aborted === true) throw cancelled(`machine ${machine.name}`);
   onProgress?.(`${at + 1}/${applying.length} ${phase.title}`);
   await phase.run(context);
 }

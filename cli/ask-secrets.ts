@@ -2,7 +2,7 @@
 import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
 import { describeError, SpillwayError } from "../agent/contract/errors.ts";
-import type { CredentialReference, JumpHost, Machine, SecretReference } from "../agent/contract/machine.ts";
+import { type CredentialReference, hopsOf, type Machine, type SecretReference } from "../agent/contract/machine.ts";
 import { opensKey } from "../bootstrap/ssh/credential.ts";
 import { answersGiven, giveAnswer } from "../bootstrap/ssh/secret.ts";
 import { readSettings } from "../stacks/settings-file.ts";
@@ -60,7 +60,7 @@ export async function askSecretsOf(machines: readonly LoggedInTo[], { hasTermina
 /** What is to be asked for, each thing once. */
 export function questionsOf(machines: readonly LoggedInTo[]): Question[] {
   const all = machines.flatMap(({ credential, sudoPassword, jump }) => [
-    ...[credential, ...chainOf(jump).map((one) => one.credential)].flatMap(passphraseQuestion),
+    ...[credential, ...hopsOf(jump).map((one) => one.credential)].flatMap(passphraseQuestion),
     ...askedFor(sudoPassword).map((what) => ({ what })),
   ]);
   return [...new Map(all.map((question) => [question.what, question])).values()];
@@ -73,10 +73,6 @@ function passphraseQuestion(credential: CredentialReference): Question[] {
 
 function askedFor(secret: SecretReference | undefined): string[] {
   return secret?.kind === "ask" ? [secret.what] : [];
-}
-
-function chainOf(jump: JumpHost | undefined): JumpHost[] {
-  return jump === undefined ? [] : [jump, ...chainOf(jump.jump)];
 }
 
 /** A passphrase that does not open its key is asked for again, here where that costs nobody a login. */

@@ -1,15 +1,11 @@
 /** The Pulumi resource of the burster: the process on the operator's computer that makes and ends the machines of bursts. Its provider side is in stacks/plugin. */
 import * as pulumi from "@pulumi/pulumi";
 import type { BurstPolicy } from "../agent/contract/policy.ts";
+import type { MasterAccessArgs } from "../bootstrap/master.ts";
 import type { BurstPool, SweepTimes } from "./burst-settings.ts";
 
-export interface BursterArgs {
-  environment: pulumi.Input<string>;
+export interface BursterArgs extends MasterAccessArgs {
   environmentId: pulumi.Input<string>;
-  endpoint: pulumi.Input<string>;
-  masterInstance: pulumi.Input<string>;
-  caCert: pulumi.Input<string>;
-  adminToken: pulumi.Input<string>;
   /** What the master goes by. */
   policy: pulumi.Input<BurstPolicy>;
   /** Burst pools by name. */

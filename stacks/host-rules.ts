@@ -1,5 +1,5 @@
 /** What must hold of the hosts and jump hosts that the settings name; pure. */
-import type { CredentialReference, JumpHost, SecretReference } from "../agent/contract/machine.ts";
+import { type CredentialReference, hopsOf, type SecretReference } from "../agent/contract/machine.ts";
 import { resourceName } from "../agent/contract/workload.ts";
 import { type HostProblem, type InventoryHost, listedHosts } from "../providers/ssh/inventory.ts";
 import { jumpCycle } from "../providers/ssh/jump-chain.ts";
@@ -76,7 +76,7 @@ function outOfReach({ credential, sudoPassword, jump }: InventoryHost): HostProb
   return [
     ...(isOut(passphraseOf(credential)) ? [{ key: "keyPassphrase", sentence }] : []),
     ...(isOut(sudoPassword) ? [{ key: "sudoPassword", sentence }] : []),
-    ...(chainOf(jump).some((one) => isOut(passphraseOf(one.credential)))
+    ...(hopsOf(jump).some((one) => isOut(passphraseOf(one.credential)))
       ? [{ key: "jump", sentence: `the keyPassphrase of each jump host ${sentence}` }]
       : []),
   ];
@@ -84,10 +84,6 @@ function outOfReach({ credential, sudoPassword, jump }: InventoryHost): HostProb
 
 function passphraseOf(credential: CredentialReference): SecretReference | undefined {
   return credential.kind === "file" ? credential.passphrase : undefined;
-}
-
-function chainOf(jump: JumpHost | undefined): JumpHost[] {
-  return jump === undefined ? [] : [jump, ...chainOf(jump.jump)];
 }
 
 function refuseJumps(jumps: CheckedSettings["jumps"], refuse: Refuse): void {

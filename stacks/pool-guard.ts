@@ -2,18 +2,14 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Machine } from "../agent/contract/machine.ts";
 import type { Resources, SystemReserve } from "../agent/contract/resources.ts";
+import type { MasterAccessArgs } from "../bootstrap/master.ts";
 
-export interface PoolGuardArgs {
-  environment: pulumi.Input<string>;
+export interface PoolGuardArgs extends MasterAccessArgs {
   machines: pulumi.Input<pulumi.Input<Machine>[]>;
   /** Kept back on the master's machine. */
   reserve: pulumi.Input<Resources>;
   /** Kept back for the hosts' own systems, by node. */
   systems?: pulumi.Input<Record<string, SystemReserve>>;
-  endpoint: pulumi.Input<string>;
-  masterInstance: pulumi.Input<string>;
-  caCert: pulumi.Input<string>;
-  adminToken: pulumi.Input<string>;
   /** The burster's own, where what is left of bursts is known; also without one, since there may have been one before. */
   burstDirectory?: pulumi.Input<string>;
   /** The final ledger is kept here. */

@@ -1,6 +1,6 @@
 /** Where an environment keeps what belongs to this clone alone: `<clone>/.spillway/<environment>/`, git-ignored. */
 import { readdirSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 
 export interface StateLayout {
   readonly root: string;
@@ -44,6 +44,11 @@ export function environmentsDescribed(): string[] {
   return readdirSync(programDirectory)
     .flatMap((file) => /^Pulumi\.([^.]+)\.yaml$/.exec(file)?.[1] ?? [])
     .toSorted();
+}
+
+/** The settings file of an environment as people see it, from the clone's directory. */
+export function settingsPlace(environment: string): string {
+  return join("stacks", "environment", basename(settingsFile(environment)));
 }
 
 /** The settings file of an environment. */

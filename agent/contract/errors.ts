@@ -28,6 +28,25 @@ export class SpillwayError extends Error {
   }
 }
 
+/** What was asked for; undefined where the master knows no such thing (`not-found`). Throws any other error. */
+export async function ifFound<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof SpillwayError && error.code === "not-found") return undefined;
+    throw error;
+  }
+}
+
+/** A person or an engine has called it off in the middle. */
+export function cancelled(where?: string): SpillwayError {
+  return new SpillwayError("cancelled before it was complete", {
+    code: "cancelled",
+    hint: "The next run goes on from here.",
+    ...(where === undefined ? {} : { where }),
+  });
+}
+
 /**
  * Any thrown value as text for a person: `where: message`, then the hint on a line of its own.
  * Never holds a stack trace; an unexpected error keeps its message only.

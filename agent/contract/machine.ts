@@ -37,6 +37,11 @@ export const jumpHost = z.object({
 });
 export type JumpHost = z.infer<typeof jumpHost>;
 
+/** Every host that is passed through, the one nearest to the machine first. */
+export function hopsOf(jump: JumpHost | undefined): JumpHost[] {
+  return jump === undefined ? [] : [jump, ...hopsOf(jump.jump)];
+}
+
 export const machine = z.object({
   name: z.string().describe("unique in the environment, e.g. m1; its node has the same name"),
   pool: z.string().describe("the node pool it belongs to"),

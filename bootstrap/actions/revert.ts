@@ -1,14 +1,14 @@
 /** How a role goes back to the bundle it ran before. */
 import { readable } from "../commands/shell.ts";
-import { readSlots } from "../commands/slots.ts";
 import { type BootstrapContext, filledIn, type Phase } from "../context.ts";
 import { connect } from "../phases/connect.ts";
 import { facts } from "../phases/facts.ts";
 import { flipBack } from "../phases/flip-back.ts";
 import { ownership } from "../phases/ownership.ts";
 import { start } from "../phases/start.ts";
+import { slotsOnMachine } from "../role-bundle.ts";
 import { runPhases } from "../run-phases.ts";
-import { type Slots, slotsIn } from "../slots.ts";
+import type { Slots } from "../slots.ts";
 import { supervisionOf } from "../supervision.ts";
 import { nothingElse, type SlotRequest } from "./upgrade.ts";
 
@@ -34,8 +34,7 @@ export async function revertRole(request: SlotRequest, digest: string): Promise<
   const look: Phase = {
     title: "slots",
     async run(context: BootstrapContext) {
-      const { stdout } = await filledIn(context.remote, "remote").read(readSlots(filledIn(context.layout, "layout"), request.role));
-      slots = slotsIn(stdout);
+      slots = await slotsOnMachine(context);
     },
   };
   await runPhases([connect, facts, ownership, listen, flipBack(digest), look, start], { ...request, ...nothingElse });

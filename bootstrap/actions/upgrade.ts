@@ -1,7 +1,7 @@
 /** How a role moves to another bundle: brought and tried beside the running one, then flipped to, then kept. */
 import type { AgentRole } from "../../agent/contract/install-layout.ts";
 import type { Machine } from "../../agent/contract/machine.ts";
-import { endTrial, readSlots } from "../commands/slots.ts";
+import { endTrial } from "../commands/slots.ts";
 import { type BootstrapContext, type BootstrapRequest, type BundleSource, filledIn, nothingToInstall, type Phase } from "../context.ts";
 import { connect } from "../phases/connect.ts";
 import { facts } from "../phases/facts.ts";
@@ -10,8 +10,9 @@ import { ownership } from "../phases/ownership.ts";
 import { selfTest } from "../phases/self-test.ts";
 import { start } from "../phases/start.ts";
 import { uploadBundle } from "../phases/upload-bundle.ts";
+import { slotsOnMachine } from "../role-bundle.ts";
 import { runPhases } from "../run-phases.ts";
-import { type Slots, slotsIn, type TrialNote } from "../slots.ts";
+import type { Slots, TrialNote } from "../slots.ts";
 
 export interface SlotRequest extends Pick<BootstrapRequest, "identity" | "onProgress" | "onSentence" | "signal"> {
   readonly machine: Machine;
@@ -27,8 +28,7 @@ export async function lookAtSlots(request: SlotRequest): Promise<Slots> {
   const look: Phase = {
     title: "slots",
     async run(context: BootstrapContext) {
-      const { stdout } = await filledIn(context.remote, "remote").read(readSlots(filledIn(context.layout, "layout"), request.role));
-      slots = slotsIn(stdout);
+      slots = await slotsOnMachine(context);
     },
   };
   await runPhases([connect, facts, ownership, look], { ...request, ...nothingElse });

@@ -1,6 +1,7 @@
 /** Writes configuration and keys, and points a new role at its bundle; only what differs is touched. */
 import { pointLink, restoreLabels } from "../commands/files.ts";
 import { type BootstrapContext, filledIn, type Phase } from "../context.ts";
+import { wantsLabels } from "../machine-facts.ts";
 import { supervisionOf } from "../supervision.ts";
 import { compared, put, wantedFiles } from "../wanted-files.ts";
 import { lookAgain } from "./look.ts";
@@ -34,7 +35,7 @@ export const install: Phase = {
 export async function relabel(context: BootstrapContext): Promise<void> {
   const layout = filledIn(context.layout, "layout");
   const facts = filledIn(context.facts, "facts");
-  if (facts.root !== "" || facts.selinux === undefined) return;
+  if (!wantsLabels(facts)) return;
   const units = supervisionOf(facts).files(layout, context.request.role);
   const places = [...layout.owned, ...units.map(({ path }) => path)];
   await filledIn(context.remote, "remote").change("remote.install", "restore SELinux labels", restoreLabels(...places));

@@ -1,11 +1,11 @@
 /** Brings the bundle to the machine as one stream, unless that digest is there. */
 import { createReadStream } from "node:fs";
 import { uploadsAtOnce } from "../at-once.ts";
-import { bundlePlatformOf, compressionOf } from "../bundle-platform-of.ts";
 import { unpackBundle } from "../commands/bundle.ts";
 import { parseFacts, readInstallation } from "../commands/facts.ts";
-import { pointLink } from "../commands/files.ts";
 import { filledIn, type Phase } from "../context.ts";
+import { wantsLabels } from "../machine-facts.ts";
+import { bundleAtHand, linkNode } from "../role-bundle.ts";
 
 const uploadTimeoutMs = 15 * 60_000;
 /** Of the file; ssh2 sends packets of 32 KiB. */
@@ -20,17 +20,11 @@ export const uploadBundle: Phase = {
     const layout = filledIn(context.layout, "layout");
     const facts = filledIn(context.facts, "facts");
     const { nodeBinary } = request.machine;
-    const bundle = await request.bundle(bundlePlatformOf(request.machine, facts.arch), compressionOf(facts));
+    const bundle = await bundleAtHand(context);
     context.bundle = bundle;
     const installed = parseFacts((await remote.read(readInstallation(layout, request.role, bundle.digest))).stdout);
-    if (installed.has("bundle")) {
-      if (nodeBinary === undefined || installed.get("node")?.[0] === nodeBinary) return;
-      await remote.change("remote.install", `link Node ${nodeBinary}`, pointLink(`${layout.bundle(bundle.digest)}/bin/node`, nodeBinary));
-      context.restartNeeded = true;
-      return;
-    }
+    if (installed.has("bundle")) return await linkNode(context, bundle.digest, installed.get("node")?.[0]);
     const sentence = `upload the bundle ${bundle.digest.slice(0, 12)} (${formatBytes(bundle.bytes)}${nodeBinary === undefined ? "" : ", Node linked"})`;
-    const relabel = facts.root === "" && facts.selinux !== undefined;
     const command = unpackBundle({
       layout,
       digest: bundle.digest,
@@ -38,7 +32,7 @@ export const uploadBundle: Phase = {
       compression: bundle.compression,
       sha256: facts.sha256,
       nodeBinary,
-      relabel,
+      relabel: wantsLabels(facts),
     });
     let lastPercent = -1;
     await uploadsAtOnce(() =>

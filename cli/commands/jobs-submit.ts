@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { type Command, Option } from "commander";
 import type { BurstView } from "../../agent/contract/burst-api.ts";
 import type { Client } from "../../agent/contract/client.ts";
-import { SpillwayError } from "../../agent/contract/errors.ts";
+import { ifFound, SpillwayError } from "../../agent/contract/errors.ts";
 import type { NodeView } from "../../agent/contract/node.ts";
 import { formatCpu, formatDuration, formatMemory, formatUsd } from "../../agent/contract/quantities.ts";
 import { resourceName } from "../../agent/contract/workload.ts";
@@ -141,13 +141,8 @@ async function act(command: Command, options: SubmitOptions): Promise<void> {
 }
 
 /** Undefined from a master of a version before 0.3, which has none. */
-async function burstsOf(client: Client): Promise<BurstView | undefined> {
-  try {
-    return await client.bursts({ all: true });
-  } catch (error) {
-    if (error instanceof SpillwayError && error.code === "not-found") return undefined;
-    throw error;
-  }
+function burstsOf(client: Client): Promise<BurstView | undefined> {
+  return ifFound(client.bursts({ all: true }));
 }
 
 interface PoolShape {

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import type { Client } from "../../agent/contract/client.ts";
-import { SpillwayError } from "../../agent/contract/errors.ts";
+import { ifFound, SpillwayError } from "../../agent/contract/errors.ts";
 import type { NodeView } from "../../agent/contract/node.ts";
 import { parseDuration } from "../../agent/contract/quantities.ts";
 import { readOption, wantsJson, withEnvironment, withExamples } from "../command-options.ts";
@@ -111,18 +111,9 @@ async function waitUntilDrained(client: Pick<Client, "node">, asked: NodeView, s
     status(`  ${view.name} drains: ${countOf(view.tasks, "task")} left${left}`);
     await sleep(pollMs, undefined, { signal }).catch(() => {});
     if (signal.aborted) return view;
-    const next = await patiently(() => presentNode(client, view.name), { signal });
+    const next = await patiently(() => ifFound(client.node(view.name)), { signal });
     if (next === undefined) return { ...view, scheduling: "drained", tasks: 0, schedulingReason: "it is no longer in the pool" };
     view = next;
-  }
-}
-
-async function presentNode(client: Pick<Client, "node">, name: string): Promise<NodeView | undefined> {
-  try {
-    return await client.node(name);
-  } catch (error) {
-    if (error instanceof SpillwayError && error.code === "not-found") return undefined;
-    throw error;
   }
 }
 

@@ -1,5 +1,7 @@
 /** `spillway upgrade ENV`: moves its master and nodes to this version, batch by batch; with `--revert` back to what they ran. */
+
 import type { Command } from "commander";
+import { short } from "../../agent/contract/bundle-platform.ts";
 import { formatDuration } from "../../agent/contract/quantities.ts";
 import { productVersion } from "../../agent/contract/version.ts";
 import type { PlannedRole, UpgradePlan } from "../../stacks/workflow/upgrade.ts";
@@ -119,8 +121,4 @@ function endLines(
       ? `  next        ./spillway pool --env ${environment}; to take it back: ./spillway upgrade ${environment} --revert`
       : `  next        ./spillway up ${environment} leaves it so; ./spillway upgrade ${environment} tries that version again`;
   return ["Runs now:", ...runs, next];
-}
-
-function short(digest: string): string {
-  return digest.slice(0, 6);
 }

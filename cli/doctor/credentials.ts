@@ -1,7 +1,7 @@
 /** What is looked at of the credentials that hosts and jump hosts need: keys, passphrases, passwords; nothing of them is printed. */
 import { readFileSync, statSync } from "node:fs";
 import { describeError } from "../../agent/contract/errors.ts";
-import type { CredentialReference, JumpHost, Machine, SecretReference } from "../../agent/contract/machine.ts";
+import { type CredentialReference, hopsOf, type Machine, type SecretReference } from "../../agent/contract/machine.ts";
 import type { Finding } from "../../bootstrap/findings.ts";
 import { ownPath, type SecretUse, secretProblem } from "../../bootstrap/ssh/secret.ts";
 import { countOf } from "../output.ts";
@@ -11,7 +11,7 @@ type LoggedInTo = Pick<Machine, "credential" | "sudoPassword" | "jump">;
 
 /** Each credential and secret that these machines need, once. */
 export async function credentialFindings(machines: readonly LoggedInTo[]): Promise<Finding[]> {
-  const credentials = unique(machines.flatMap(({ credential, jump }) => [credential, ...chainOf(jump).map((one) => one.credential)]));
+  const credentials = unique(machines.flatMap(({ credential, jump }) => [credential, ...hopsOf(jump).map((one) => one.credential)]));
   const secrets = unique([
     ...credentials.flatMap((one) => (one.kind === "file" ? withUse(one.passphrase, "keyPassphrase", "key passphrase") : [])),
     ...machines.flatMap(({ sudoPassword }) => withUse(sudoPassword, "sudoPassword", "sudo password")),
@@ -65,10 +65,6 @@ function withUse(reference: SecretReference | undefined, setting: SecretUse["set
 /** The same key is looked at once, wherever its passphrase is said to be. */
 function withoutPassphrase(credential: CredentialReference): CredentialReference {
   return credential.kind === "file" ? { kind: "file", path: credential.path } : credential;
-}
-
-function chainOf(jump: JumpHost | undefined): JumpHost[] {
-  return jump === undefined ? [] : [jump, ...chainOf(jump.jump)];
 }
 
 function unique<T>(all: readonly T[]): T[] {

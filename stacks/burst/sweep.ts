@@ -4,7 +4,7 @@
  */
 import type { Client } from "../../agent/contract/client.ts";
 import { withCrashPoint } from "../../agent/contract/crash-point.ts";
-import { describeError, SpillwayError } from "../../agent/contract/errors.ts";
+import { describeError, ifFound, SpillwayError } from "../../agent/contract/errors.ts";
 import type { BurstRow } from "../../agent/contract/ledger.ts";
 import { providerOf } from "../../providers/registry.ts";
 import { compare, type Finding } from "./compare.ts";
@@ -112,13 +112,7 @@ export async function mend(finding: Finding, { listing, ledger }: Look, mending:
 /** Asked once more just before something is ended: the answer that it was compared with may be old by now. */
 async function refuseWanted(client: Client | undefined, burst: string): Promise<void> {
   if (client === undefined) return;
-  const state = await client.burst(burst).then(
-    (row) => row.state,
-    (error: unknown) => {
-      if (error instanceof SpillwayError && error.code === "not-found") return "gone" as const;
-      throw error;
-    },
-  );
+  const state = (await ifFound(client.burst(burst)))?.state ?? "gone";
   if (state === "gone" || state === "intent") return;
   throw new SpillwayError(`the ledger knows it by now: it is ${state}`, { code: "burst-wanted", where: `burst/${burst}` });
 }

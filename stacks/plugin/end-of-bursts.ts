@@ -1,6 +1,6 @@
 /** What a teardown has to see before anything else goes: no burst is left, by the ledger's word or, without a master, by the providers'. */
 import type { Client } from "../../agent/contract/client.ts";
-import { SpillwayError } from "../../agent/contract/errors.ts";
+import { ifFound, SpillwayError } from "../../agent/contract/errors.ts";
 import type { BurstRow } from "../../agent/contract/ledger.ts";
 import { type BursterConfig, readBursterConfig } from "../burst/config.ts";
 import { listBurstMachines } from "../burst/machines.ts";
@@ -35,12 +35,7 @@ export async function waitForBursts(
 
 /** A master of a version before 0.3 has no bursts. */
 async function rowsOf(client: Client): Promise<readonly BurstRow[]> {
-  try {
-    return (await client.bursts()).rows;
-  } catch (error) {
-    if (error instanceof SpillwayError && error.code === "not-found") return [];
-    throw error;
-  }
+  return (await ifFound(client.bursts()))?.rows ?? [];
 }
 
 async function waitForRows(

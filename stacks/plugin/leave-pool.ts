@@ -2,9 +2,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "../../agent/contract/client.ts";
 import { withCrashPoint } from "../../agent/contract/crash-point.ts";
-import { describeError, SpillwayError } from "../../agent/contract/errors.ts";
+import { describeError, ifFound, SpillwayError } from "../../agent/contract/errors.ts";
 import type { Machine } from "../../agent/contract/machine.ts";
-import type { NodeView } from "../../agent/contract/node.ts";
 import { formatDuration } from "../../agent/contract/quantities.ts";
 import type { MachineStatus } from "../../providers/provider.ts";
 import { drainPatience, isForgottenMachine } from "../node-removal.ts";
@@ -64,7 +63,7 @@ export async function emptyNode(
   { name, environment, patienceMs, context, pollMs = 500, now = Date.now }: Emptying,
 ): Promise<void> {
   const reason = "it is being removed from the pool";
-  const begun = await present(() =>
+  const begun = await ifFound(
     own((client) => (patienceMs === 0 ? client.drainNode(name, { reason, deadlineMs: 0 }) : client.cordonNode(name, { reason }))),
   );
   if (begun === undefined) return;
@@ -74,8 +73,8 @@ export async function emptyNode(
     if (now() >= deadline) throw await unfinished(own, { name, environment, left, patienceMs });
     context.status(`draining, ${left === 1 ? "1 task" : `${left} tasks`} left, ${formatDuration(Math.max(0, deadline - now()))}`);
     await delay(pollMs, undefined, { signal: context.signal }).catch(() => undefined);
-    if (context.signal.aborted) throw cancelled(name);
-    const view = await goesOn(() => present(() => own((client) => client.node(name))), name);
+    if (context.signal.aborted) throw calledOff(name);
+    const view = await goesOn(() => ifFound(own((client) => client.node(name))), name);
     if (view === undefined) return;
     left = view.tasks;
   }
@@ -83,15 +82,6 @@ export async function emptyNode(
 
 const evictionMs = 30_000;
 const tasksNamed = 5;
-
-async function present(ask: () => Promise<NodeView>): Promise<NodeView | undefined> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (error instanceof SpillwayError && error.code === "not-found") return undefined;
-    throw error;
-  }
-}
 
 /** A master that falls silent in the middle of a drain is no reason to stop the tasks that were waited for. */
 async function goesOn<T>(act: () => Promise<T>, name: string): Promise<T> {
@@ -129,7 +119,7 @@ async function unfinished(
   });
 }
 
-function cancelled(name: string): SpillwayError {
+function calledOff(name: string): SpillwayError {
   return new SpillwayError("cancelled while its tasks were waited for", {
     code: "cancelled",
     where: `node ${name}`,

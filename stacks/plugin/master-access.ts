@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import { type Client, createClient } from "../../agent/contract/client.ts";
-import { SpillwayError } from "../../agent/contract/errors.ts";
+import { cancelled, SpillwayError } from "../../agent/contract/errors.ts";
 
 /** Inputs shared by every resource that talks to the master. */
 export const masterAccess = z.object({
@@ -85,8 +85,7 @@ export async function waitFor(options: {
     }
     await delay(50);
   } while (Date.now() < deadline && !options.signal.aborted);
-  if (options.signal.aborted)
-    throw new SpillwayError("cancelled before it was complete", { code: "cancelled", hint: "The next run goes on from here." });
+  if (options.signal.aborted) throw cancelled();
   throw new SpillwayError(`${options.what} within ${options.timeoutMs / 1000} s did not come true: ${missing}`, {
     code: "timed-out",
     hint: "Run it again: it goes on from here. ./spillway events tells what the master saw.",

@@ -9,6 +9,7 @@ import type { MachineStatus } from "../../providers/provider.ts";
 import { providerOf } from "../../providers/registry.ts";
 import { isForgottenMachine } from "../node-removal.ts";
 import { isForgotten } from "./master-access.ts";
+import { isOutOfReach } from "./out-of-reach.ts";
 import type { ResourceContext } from "./rpc.ts";
 
 export interface Removal {
@@ -36,7 +37,7 @@ export async function removeFromMachine(removal: Removal, role: AgentRole, conte
   } catch (error) {
     if (!(error instanceof SpillwayError)) throw error;
     if (error.code === "not-ours") context.log(`${whereOf(machine)} was left alone: ${error.message}`);
-    else if (!outOfReach.includes(error.code)) throw error;
+    else if (!isOutOfReach(error)) throw error;
     else if (isGivenUp(removal)) context.log(`${describeError(error)}\n  Given up (--forget): the ${role} is still on it. ${byHand()}`);
     else throw error.code === "machine-silent" ? error : withWayOut(error, removal, role);
   }
@@ -51,16 +52,6 @@ export async function refuseSilence(removal: Removal, role: AgentRole): Promise<
   if (status === "silent" && !isGivenUp(removal)) throw silent(removal, role);
   return status;
 }
-
-const outOfReach = [
-  "machine-silent",
-  "ssh-unreachable",
-  "ssh-auth-failed",
-  "ssh-lost",
-  "host-key-mismatch",
-  "host-key-unknown",
-  "credential-missing",
-];
 
 function isGivenUp({ machine, environment }: Removal): boolean {
   return isForgotten(environment) || isForgottenMachine(machine.name);

@@ -1,14 +1,13 @@
 /** Where the settings name a machine, for a person who is to take it out of them. */
-import { basename, join } from "node:path";
 import { listedHosts } from "../../providers/ssh/inventory.ts";
 import type { EnvironmentSettings } from "../settings.ts";
-import { settingsFile } from "../state-layout.ts";
+import { settingsPlace } from "../state-layout.ts";
 import type { WantedMachine } from "../wanted-machines.ts";
 import { settingsLine } from "./settings-line.ts";
 
 /** `stacks/environment/Pulumi.prod.yaml line 14`; without a line where it stands in none of its own. */
 export function namedAt(environment: string, settings: EnvironmentSettings, { pool, name }: Pick<WantedMachine, "pool" | "name">): string {
-  const file = join("stacks", "environment", basename(settingsFile(environment)));
+  const file = settingsPlace(environment);
   const line = settingsLine(environment, placeOf(settings, pool, name)) ?? settingsLine(environment, ["pools", pool]);
   return line === undefined ? file : `${file} line ${line}`;
 }

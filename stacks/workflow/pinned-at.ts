@@ -1,9 +1,8 @@
 /** Who pins a host's key, if not the state, and what a person does to pin another. */
-import { basename, join } from "node:path";
 import { expandHostRange } from "../../providers/ssh/host-range.ts";
 import { hostName } from "../../providers/ssh/inventory.ts";
 import type { EnvironmentSettings } from "../settings.ts";
-import { settingsFile } from "../state-layout.ts";
+import { settingsPlace } from "../state-layout.ts";
 import { spareHosts, wantedMachines } from "../wanted-machines.ts";
 import { settingsLine, settingsValue } from "./settings-line.ts";
 
@@ -50,7 +49,7 @@ interface WrittenEntry {
 
 /** The entry that a host is from, in a node pool or in a burst pool; as it is written, since what was read holds for many. */
 function entryOf(environment: string, pool: string, name: string) {
-  const file = join("stacks", "environment", basename(settingsFile(environment)));
+  const file = settingsPlace(environment);
   for (const pools of [
     ["pools", pool],
     ["burst", "pools", pool],

@@ -9,6 +9,7 @@ import { providerOf } from "../../providers/registry.ts";
 import { removalVariables } from "../node-removal.ts";
 import { isUnreachable } from "../plugin/master-access.ts";
 import { readSettings } from "../settings-file.ts";
+import { settingsPlace } from "../state-layout.ts";
 import { mastersMachine, type WantedMachine, wantedMachines } from "../wanted-machines.ts";
 import { findMachine, type KnownMachine, knownMachines, noSuchMachine } from "./machines.ts";
 import { howToLeaveOut } from "./named-at.ts";
@@ -157,7 +158,7 @@ function refuse(environment: string, name: string, { one, made, node, carrier }:
     throw new SpillwayError("it stands in the settings and was not brought up yet, so there is nothing to remove", {
       code: "not-made-yet",
       where: `machine ${name}`,
-      hint: `Take it out of stacks/environment/Pulumi.${environment}.yaml.`,
+      hint: `Take it out of ${settingsPlace(environment)}.`,
     });
   }
 }

@@ -5,6 +5,8 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { type Client, createClient } from "../../agent/contract/client.ts";
 import { type AgentTree, agentOf, forgetfulAgent } from "../support/agent-tree.ts";
 import { type Checkout, makeCheckout, readContext } from "../support/checkout.ts";
+import { expectOk } from "../support/expect-ok.ts";
+import { lastAttempts } from "../support/last-attempts.ts";
 import { processesOf } from "../support/leftovers.ts";
 import type { CommandOutcome } from "../support/outcome-of.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -33,11 +35,11 @@ beforeAll(async () => {
   forgetful = forgetfulAgent();
   checkout = makeCheckout();
   writeSettings();
-  await expectOk(["up", "local"], former.env);
+  await expectOk(checkout, ["up", "local"], former.env);
   const { url, ca, token } = readContext(checkout);
   client = createClient({ url, ca, token });
   await client.submitJob({ name: "long", command: ["sleep", "3600"], count: 6, resources: { cpu: 100, memory: 16 } });
-  await waitUntil("all run", async () => (await tasks()).every(({ state }) => state === "running"), 30_000);
+  await waitUntil("all run", async () => (await lastAttempts(client, "long")).every(({ state }) => state === "running"), 30_000);
 });
 afterAll(() => {
   client?.dispose();
@@ -45,18 +47,6 @@ afterAll(() => {
   former.remove();
   forgetful.remove();
 });
-
-async function expectOk(words: readonly string[], env: Record<string, string> = {}): Promise<CommandOutcome> {
-  const outcome = await checkout.spillway(words, { env });
-  expect(outcome, `./spillway ${words.join(" ")}\n${outcome.stdout}\n${outcome.stderr}`).toMatchObject({ code: 0 });
-  return outcome;
-}
-
-/** The last attempt of each index of the long job. */
-async function tasks(): Promise<{ taskId: string; node: string; state: string }[]> {
-  const { indexes } = await client.job("long");
-  return indexes.map(({ attempts }) => attempts.at(-1) ?? { taskId: "", node: "", state: "pending" });
-}
 
 /** node → digest of the bundle that its agent runs. */
 async function bundles(): Promise<Record<string, string | undefined>> {
@@ -123,21 +113,21 @@ async function underShortJobs<T>(act: () => Promise<T>): Promise<T> {
 
 let formerBundle: string | undefined;
 let ours: string | undefined;
-let before: Awaited<ReturnType<typeof tasks>>;
+let before: Awaited<ReturnType<typeof lastAttempts>>;
 
 it("upgrades master and nodes of the version before, and no task restarts", async () => {
   formerBundle = (await bundles())["m-1"];
   expect(await bundles()).toEqual(everywhere(formerBundle));
-  before = await tasks();
+  before = await lastAttempts(client, "long");
   let outcome: CommandOutcome | undefined;
   const silenceMs = await longestSilence(async () => {
-    outcome = await underShortJobs(() => expectOk(["upgrade", "local", "--yes"]));
+    outcome = await underShortJobs(() => expectOk(checkout, ["upgrade", "local", "--yes"]));
   });
   ours = (await bundles())["m-1"];
   expect(ours).not.toBe(formerBundle);
   expect(await bundles()).toEqual(everywhere(ours));
   expect((await client.health()).bundle).toBe(ours);
-  expect(await tasks()).toEqual(before);
+  expect(await lastAttempts(client, "long")).toEqual(before);
   expect(silenceMs).toBeLessThan(10_000);
   expect(outcome?.stderr).toMatch(/✓ master .*✓ node m-1 .*✓ node m-[23]/s);
   expect(outcome?.stdout).toMatch(/the master and 3 nodes[\s\S]*upgrade local --revert/);
@@ -145,22 +135,22 @@ it("upgrades master and nodes of the version before, and no task restarts", asyn
 
 it("has nothing to do the second time, and asks no machine", async () => {
   const since = await connectedSince();
-  expect((await expectOk(["up", "local"])).stderr).not.toMatch(/✓ (rollout|master|node)/);
+  expect((await expectOk(checkout, ["up", "local"])).stderr).not.toMatch(/✓ (rollout|master|node)/);
   expect(await connectedSince()).toEqual(since);
 });
 
 it("goes back, and leaves that version alone until it is asked for again", async () => {
-  await underShortJobs(() => expectOk(["upgrade", "local", "--revert", "--yes"]));
+  await underShortJobs(() => expectOk(checkout, ["upgrade", "local", "--revert", "--yes"]));
   expect(await bundles()).toEqual(everywhere(formerBundle));
   expect((await client.health()).bundle).toBeUndefined();
-  const { stderr } = await expectOk(["up", "local"]);
+  const { stderr } = await expectOk(checkout, ["up", "local"]);
   expect(stderr).toMatch(/held back since the revert of .*the master and 3 .*\.\/spillway upgrade local lifts it/);
   expect(stderr).not.toMatch(/✓ (rollout|master|node)/);
   expect(await bundles()).toEqual(everywhere(formerBundle));
-  expect(await tasks()).toEqual(before);
-  await expectOk(["upgrade", "local", "--yes"]);
+  expect(await lastAttempts(client, "long")).toEqual(before);
+  await expectOk(checkout, ["upgrade", "local", "--yes"]);
   expect(await bundles()).toEqual(everywhere(ours));
-  expect(await tasks()).toEqual(before);
+  expect(await lastAttempts(client, "long")).toEqual(before);
 });
 
 it.each(["rollout.flip:after", "remote.stop:after", "rollout.revert:before"])("killed at %s it goes on where it was", async (point) => {
@@ -170,21 +160,21 @@ it.each(["rollout.flip:after", "remote.stop:after", "rollout.revert:before"])("k
   const tree = point === "rollout.flip:after" ? former.env : {};
   const killed = await checkout.spillway(words, { env: { ...env, ...tree } });
   expect(killed.code).not.toBe(0);
-  await expectOk(words, tree);
+  await expectOk(checkout, words, tree);
   const wanted = point === "remote.stop:after" ? ours : formerBundle;
   expect(await bundles()).toEqual(everywhere(wanted));
-  expect(await tasks()).toEqual(before);
+  expect(await lastAttempts(client, "long")).toEqual(before);
 });
 
 it("takes a new node into a pool whose master is one of the version before, and runs jobs there", async () => {
   writeSettings({ late: true });
-  await expectOk(["up", "local"]);
+  await expectOk(checkout, ["up", "local"]);
   expect(await bundles()).toEqual({ ...everywhere(formerBundle), "late-1": ours });
   expect((await client.health()).bundle).toBeUndefined();
   const ran = await checkout.spillway(["run", "--node-pool", "late", "--", "sh", "-c", "echo $SPILLWAY_NODE"]);
   expect(ran).toMatchObject({ code: 0, stdout: "late-1\n" });
   writeSettings();
-  await expectOk(["up", "local"]);
+  await expectOk(checkout, ["up", "local"]);
   expect(await bundles()).toEqual(everywhere(formerBundle));
 });
 
@@ -196,18 +186,22 @@ it("takes back the canary of a bundle that loses its tasks, and touches no other
   expect(stopped.stderr).toMatch(/node m-1 has gone back: \d of \d running tasks were not taken over/);
   expect(await bundles()).toEqual(everywhere(formerBundle));
   const elsewhere = before.filter(({ node }) => node !== "m-1");
-  expect(await tasks()).toEqual(expect.arrayContaining(elsewhere));
+  expect(await lastAttempts(client, "long")).toEqual(expect.arrayContaining(elsewhere));
   const after = agentProcesses();
   for (const name of ["m-2", "m-3"]) expect(after[name], `agent processes of ${name}`).toEqual(processes[name]);
   expect(after["m-1"]).not.toEqual(processes["m-1"]);
 
   // The next version, in which that is mended: all is well again.
-  await waitUntil("the lost tasks run again", async () => (await tasks()).every(({ state }) => state === "running"), 30_000);
-  const now = await tasks();
-  await expectOk(["upgrade", "local", "--yes"]);
+  await waitUntil(
+    "the lost tasks run again",
+    async () => (await lastAttempts(client, "long")).every(({ state }) => state === "running"),
+    30_000,
+  );
+  const now = await lastAttempts(client, "long");
+  await expectOk(checkout, ["upgrade", "local", "--yes"]);
   expect(await bundles()).toEqual(everywhere(ours));
   expect((await client.health()).bundle).toBe(ours);
-  expect(await tasks()).toEqual(now);
+  expect(await lastAttempts(client, "long")).toEqual(now);
 });
 
 /** node → the process ids of its agent. */

@@ -3,7 +3,7 @@ import { rmSync } from "node:fs";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { jobSpec } from "../../agent/contract/workload.ts";
 import { type Checkout, makeCheckout, readContext } from "../support/checkout.ts";
-import type { CommandOutcome } from "../support/outcome-of.ts";
+import { expectOk } from "../support/expect-ok.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import { allowedDifferences } from "./support/allowed-differences.ts";
 import type { HostSnapshot } from "./support/host-snapshot.ts";
@@ -22,7 +22,7 @@ beforeAll(async () => {
   lab = await bootLab({ hosts: [{ name: "r1" }, { name: "r2" }, { name: "r3" }, { name: "r4" }] });
   for (const host of lab.hosts) before.set(host.name, await host.snapshot());
   writeSettings();
-  await expectOk("up", environment, "--yes");
+  await expectOk(checkout, ["up", environment, "--yes"]);
 });
 afterAll(async () => {
   await lab.close();
@@ -36,12 +36,6 @@ function writeSettings(names = ["r1", "r2", "r3", "r4"]): void {
     ...(name === "r1" ? {} : { over: { hostKey: undefined, trustOnFirstUse: true } }),
   }));
   writeRack(checkout, hosts, { heartbeat: { suspectAfter: "2s", disconnectedAfter: "3s", lostAfter: `${lostAfterMs}ms` } });
-}
-
-async function expectOk(...words: string[]): Promise<CommandOutcome> {
-  const outcome = await checkout.spillway(words);
-  expect(outcome, outcome.stdout + outcome.stderr).toMatchObject({ code: 0 });
-  return outcome;
 }
 
 function loseEverything(): void {
@@ -72,7 +66,7 @@ it("brings the environment back with a new root CA, every node ready, every task
   expect(refused.code).toBe(1);
   expect(refused.stderr).toContain(former.environmentId);
 
-  const adopted = await expectOk("nodes", "adopt", environment, "--yes");
+  const adopted = await expectOk(checkout, ["nodes", "adopt", environment, "--yes"]);
   expect(adopted.stderr).toContain("4 of 4 machines say that they are its own");
   expect(adopted.stderr).toContain("3 hosts by the master's pins");
   const now = readContext(checkout);
@@ -85,7 +79,7 @@ it("brings the environment back with a new root CA, every node ready, every task
   );
   client.dispose();
   expect(await taskProcesses()).toEqual(processes);
-  await expectOk("preview", environment, "--expect-no-changes");
+  await expectOk(checkout, ["preview", environment, "--expect-no-changes"]);
 });
 
 it("refuses a host that presents another key than the master has pinned", async () => {
@@ -97,7 +91,7 @@ it("refuses a host that presents another key than the master has pinned", async 
   expect(refused.code).toBe(1);
   expect(refused.stderr).toMatch(/machine r3 .*: the host key is SHA256:\S+, expected SHA256:\S+ \(pinned\)/);
   const fingerprint = (await lab.host("r3").read("ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub")).split(" ")[1] ?? "";
-  await expectOk("nodes", "adopt", environment, "--yes", "--trust", `r3=${fingerprint}`);
+  await expectOk(checkout, ["nodes", "adopt", environment, "--yes", "--trust", `r3=${fingerprint}`]);
 });
 
 it("without the master's records the nodes come back, and what ran is ended, as was said before", async () => {
@@ -113,13 +107,13 @@ it("without the master's records the nodes come back, and what ran is ended, as 
       return ["--trust", `${name}=${fingerprint}`];
     }),
   );
-  const adopted = await expectOk("nodes", "adopt", environment, "--yes", ...keys.flat());
+  const adopted = await expectOk(checkout, ["nodes", "adopt", environment, "--yes", ...keys.flat()]);
   expect(adopted.stderr).toContain("the master's records are gone");
   await waitUntil("no task is left", async () => (await taskProcesses()).every((line) => line === ""), 60_000);
 });
 
 it("an adopted environment is destroyed like any other", async () => {
-  await expectOk("destroy", environment, "--yes");
+  await expectOk(checkout, ["destroy", environment, "--yes"]);
   for (const host of lab.hosts) {
     const allowed = [...allowedDifferences, /\/etc\/ssh\/ssh_host_/];
     expect(await remainingDifferences(host, before.get(host.name) as HostSnapshot, { allowed }), `left on ${host.name}`).toEqual([]);

@@ -5,7 +5,8 @@ import { unitOf } from "../../agent/contract/install-layout.ts";
 import { jobSpec } from "../../agent/contract/workload.ts";
 import { type AgentTree, agentOf, forgetfulAgent } from "../support/agent-tree.ts";
 import { type Checkout, makeCheckout } from "../support/checkout.ts";
-import type { CommandOutcome } from "../support/outcome-of.ts";
+import { expectOk } from "../support/expect-ok.ts";
+import { lastAttempts } from "../support/last-attempts.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import { allowedDifferences } from "./support/allowed-differences.ts";
 import type { Container } from "./support/container.ts";
@@ -35,11 +36,11 @@ beforeAll(async () => {
     lab.hosts.map((host) => ({ host })),
     { heartbeat, onFailure: "continue" },
   );
-  await expectOk(["up", environment, "--yes"], former.env);
+  await expectOk(checkout, ["up", environment, "--yes"], former.env);
   client = rackClient(checkout);
   const long = { name: "long", command: ["sleep", "7200"], count: 24, resources: { cpu: 50, memory: 16 } };
   await client.submitJob(jobSpec.parse(long));
-  await waitUntil("all run", async () => (await tasks()).every(({ state }) => state === "running"), 120_000);
+  await waitUntil("all run", async () => (await lastAttempts(client, "long")).every(({ state }) => state === "running"), 120_000);
 });
 afterAll(async () => {
   client?.dispose();
@@ -48,18 +49,6 @@ afterAll(async () => {
   former.remove();
   forgetful.remove();
 });
-
-async function expectOk(words: readonly string[], env: Record<string, string> = {}): Promise<CommandOutcome> {
-  const outcome = await checkout.spillway(words, { env });
-  expect(outcome, `./spillway ${words.join(" ")}\n${outcome.stdout}\n${outcome.stderr}`).toMatchObject({ code: 0 });
-  return outcome;
-}
-
-/** The last attempt of each index of the long job. */
-async function tasks(): Promise<{ taskId: string; node: string; state: string }[]> {
-  const { indexes } = await client.job("long");
-  return indexes.map(({ attempts }) => attempts.at(-1) ?? { taskId: "", node: "", state: "pending" });
-}
 
 /** Digest of the bundle → how many agents run it. */
 async function bundles(): Promise<Record<string, number>> {
@@ -106,22 +95,22 @@ async function underShortJobs(act: () => Promise<unknown>): Promise<void> {
 
 let formerBundle: string;
 let ours: string;
-let running: Awaited<ReturnType<typeof tasks>>;
+let running: Awaited<ReturnType<typeof lastAttempts>>;
 
 it("upgrades twelve hosts of the version before, and no task restarts, long or short", async () => {
   formerBundle = Object.keys(await bundles())[0] ?? "";
-  running = await tasks();
-  await underShortJobs(() => expectOk(["upgrade", environment, "--yes"]));
+  running = await lastAttempts(client, "long");
+  await underShortJobs(() => expectOk(checkout, ["upgrade", environment, "--yes"]));
   ours = Object.keys(await bundles())[0] ?? "";
   expect(ours).not.toBe(formerBundle);
   expect(await bundles()).toEqual({ [ours]: 12 });
   expect((await client.health()).bundle).toBe(ours);
-  expect(await tasks()).toEqual(running);
+  expect(await lastAttempts(client, "long")).toEqual(running);
 });
 
 it("restarts nothing the second time", async () => {
   const processes = await agents();
-  expect((await expectOk(["up", environment, "--yes"])).stderr).not.toMatch(/✓ (rollout|master|node)/);
+  expect((await expectOk(checkout, ["up", environment, "--yes"])).stderr).not.toMatch(/✓ (rollout|master|node)/);
   expect(await agents()).toEqual(processes);
 });
 
@@ -135,9 +124,13 @@ it("takes back the canary of a bundle that loses its tasks, and touches none of 
   const restarted = Object.keys(processes).filter((name) => processes[name] !== after[name]);
   expect(restarted).toHaveLength(1);
   const touched = new Set(restarted);
-  expect(await tasks()).toEqual(expect.arrayContaining(running.filter(({ node }) => !touched.has(node))));
-  await waitUntil("the lost tasks run again", async () => (await tasks()).every(({ state }) => state === "running"), 60_000);
-  running = await tasks();
+  expect(await lastAttempts(client, "long")).toEqual(expect.arrayContaining(running.filter(({ node }) => !touched.has(node))));
+  await waitUntil(
+    "the lost tasks run again",
+    async () => (await lastAttempts(client, "long")).every(({ state }) => state === "running"),
+    60_000,
+  );
+  running = await lastAttempts(client, "long");
 });
 
 it("leaves out a host that is off, says so, and takes it along when it is back", async () => {
@@ -148,16 +141,16 @@ it("leaves out a host that is off, says so, and takes it along when it is back",
   expect(away.stderr).toMatch(new RegExp(`${host.name}.* left out`));
   await host.powerOn();
   await waitUntil("it is back", async () => (await client.node(host.name)).state === "ready", 90_000);
-  await expectOk(["upgrade", environment, "--revert", "--yes"]);
+  await expectOk(checkout, ["upgrade", environment, "--revert", "--yes"]);
   expect(await bundles()).toEqual({ [formerBundle]: 12 });
 });
 
 it("goes forth again when it is asked to, and leaves nothing on any host in the end", async () => {
-  await expectOk(["up", environment, "--yes"]);
+  await expectOk(checkout, ["up", environment, "--yes"]);
   expect(await bundles()).toEqual({ [formerBundle]: 12 });
-  await expectOk(["upgrade", environment, "--yes"]);
+  await expectOk(checkout, ["upgrade", environment, "--yes"]);
   expect(await bundles()).toEqual({ [ours]: 12 });
-  await expectOk(["destroy", environment, "--yes"]);
+  await expectOk(checkout, ["destroy", environment, "--yes"]);
   for (const host of lab.hosts) {
     const left = await remainingDifferences(host, before.get(host) as HostSnapshot, { allowed: allowedDifferences });
     expect(left, `left on ${host.name}`).toEqual([]);

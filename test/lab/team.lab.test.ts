@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type Checkout, makeCheckout } from "../support/checkout.ts";
-import type { CommandOutcome } from "../support/outcome-of.ts";
+import { expectOk } from "../support/expect-ok.ts";
 import { allowedDifferences } from "./support/allowed-differences.ts";
 import type { HostSnapshot } from "./support/host-snapshot.ts";
 import { bootLab, type Lab } from "./support/lab.ts";
@@ -36,31 +36,25 @@ afterAll(async () => {
   rmSync(shared, { recursive: true, force: true });
 });
 
-async function expectOk(checkout: Checkout, ...words: string[]): Promise<CommandOutcome> {
-  const outcome = await checkout.spillway(words, { env });
-  expect(outcome, outcome.stdout + outcome.stderr).toMatchObject({ code: 0 });
-  return outcome;
-}
-
 it("what one has made changes nothing for the other, who has a way in by `up` and finds no drift", async () => {
   writeRack(
     anna,
     lab.hosts.map((host) => ({ host })),
   );
-  await expectOk(anna, "up", environment, "--yes");
+  await expectOk(anna, ["up", environment, "--yes"], env);
   cpSync(join(anna.directory, settingsFile), join(ben.directory, settingsFile));
   // A clone that was never up: what CI has.
-  expect((await expectOk(ben, "preview", environment, "--expect-no-changes")).stdout).toContain("Nothing to change.");
+  expect((await expectOk(ben, ["preview", environment, "--expect-no-changes"], env)).stdout).toContain("Nothing to change.");
   const boots = await Promise.all(lab.hosts.map((host) => host.read("systemctl show -p MainPID --value spillway-master spillway-agent")));
-  await expectOk(ben, "up", environment, "--yes");
+  await expectOk(ben, ["up", environment, "--yes"], env);
   expect(await Promise.all(lab.hosts.map((host) => host.read("systemctl show -p MainPID --value spillway-master spillway-agent")))).toEqual(
     boots,
   );
   const client = rackClient(ben);
   expect(await nodeStates(client)).toEqual({ r1: "ready", r2: "ready" });
   client.dispose();
-  expect((await expectOk(anna, "up", environment, "--yes")).stdout).toContain("Nothing changed.");
-  await expectOk(anna, "preview", environment, "--expect-no-changes");
+  expect((await expectOk(anna, ["up", environment, "--yes"], env)).stdout).toContain("Nothing changed.");
+  await expectOk(anna, ["preview", environment, "--expect-no-changes"], env);
 });
 
 it("the one whose key the hosts know takes it down, also when the other's is gone from them; nothing is left", async () => {
@@ -74,8 +68,8 @@ it("the one whose key the hosts know takes it down, also when the other's is gon
   // In a team the settings say `key: agent`; here each file stands for one's own agent.
   const text = readFileSync(join(ben.directory, settingsFile), "utf8").replaceAll(lab.keyFile, key);
   writeFileSync(join(ben.directory, settingsFile), text);
-  await expectOk(ben, "up", environment, "--yes");
-  await expectOk(ben, "destroy", environment, "--yes");
+  await expectOk(ben, ["up", environment, "--yes"], env);
+  await expectOk(ben, ["destroy", environment, "--yes"], env);
   for (const host of lab.hosts) {
     const differences = await remainingDifferences(host, before.get(host.name) as HostSnapshot, {
       allowed: [...allowedDifferences, /^\w+ [-~] .*(spillway|7070)/],

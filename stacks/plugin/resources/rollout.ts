@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
+import { short } from "../../../agent/contract/bundle-platform.ts";
 import { machine } from "../../../agent/contract/machine.ts";
 import { bundlePlatformOf } from "../../../bootstrap/bundle-platform-of.ts";
 import { batchSize, upgradeStrategy } from "../../upgrade-settings.ts";
@@ -11,7 +12,7 @@ import { upgradeWish } from "../../upgrade-wish.ts";
 import { bundleAtHand } from "../bundle-at-hand.ts";
 import { masterAccess, withMaster, withPatientMaster } from "../master-access.ts";
 import { type Reach, slotsOf, stepsOf } from "../rollout/do-steps.ts";
-import { short } from "../rollout/health.ts";
+
 import { nothingToRevert, outcomeOf, rolloutFailure } from "../rollout/outcome.ts";
 import {
   everyRole,

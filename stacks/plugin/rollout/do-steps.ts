@@ -1,4 +1,6 @@
 /** Does the steps of a rollout: on the machines over SSH, and by what the master says. */
+
+import { short } from "../../../agent/contract/bundle-platform.ts";
 import { createClient } from "../../../agent/contract/client.ts";
 import { describeError, SpillwayError } from "../../../agent/contract/errors.ts";
 import { revertRole } from "../../../bootstrap/actions/revert.ts";
@@ -7,9 +9,9 @@ import { identityFor } from "../../../bootstrap/machine-facts.ts";
 import type { Slots, TrialNote } from "../../../bootstrap/slots.ts";
 import { bundleAtHand } from "../bundle-at-hand.ts";
 import { type MasterAccess, withPatientMaster } from "../master-access.ts";
+import { isOutOfReach } from "../out-of-reach.ts";
 import type { ResourceContext } from "../rpc.ts";
 import { masterWell, nodesWell, runningTasks } from "./gate.ts";
-import { short } from "./health.ts";
 import type { RolePlan } from "./roles.ts";
 import type { StepResults, Steps, WorkingStep } from "./run.ts";
 import { masterKey, type RolePhase, type RolloutState } from "./steps.ts";
@@ -33,17 +35,6 @@ interface Before {
   /** Names of the nodes that were ready. */
   readonly ready: readonly string[];
 }
-
-/** The machine is out of our reach, which says nothing about the bundle. */
-const outOfReach = [
-  "ssh-unreachable",
-  "ssh-lost",
-  "ssh-auth-failed",
-  "host-key-mismatch",
-  "host-key-unknown",
-  "credential-missing",
-  "machine-silent",
-];
 
 export function stepsOf(world: RolloutWorld): Steps {
   const { access, context, healthTimeoutMs } = world;
@@ -80,7 +71,7 @@ export function stepsOf(world: RolloutWorld): Steps {
           return { phase: "staged" };
         } catch (error) {
           refuseCancelled(error);
-          const isSkipped = plan.key !== masterKey && error instanceof SpillwayError && outOfReach.includes(error.code);
+          const isSkipped = plan.key !== masterKey && isOutOfReach(error);
           return { phase: isSkipped ? "skipped" : "failed", why: describeError(error) };
         }
       }),

@@ -1,10 +1,11 @@
 /** The health gate: waits until roles that run from another bundle are well, or have had their time. */
 import { setTimeout as delay } from "node:timers/promises";
+import { short } from "../../../agent/contract/bundle-platform.ts";
 import type { Client } from "../../../agent/contract/client.ts";
-import { describeError, SpillwayError } from "../../../agent/contract/errors.ts";
+import { cancelled, describeError, ifFound } from "../../../agent/contract/errors.ts";
 import type { NodeView } from "../../../agent/contract/node.ts";
 import { type JobDetail, parseTaskId } from "../../../agent/contract/workload.ts";
-import { lostAttempts, nextPulse, noPulse, type Pulse, short, wantedBeats } from "./health.ts";
+import { lostAttempts, nextPulse, noPulse, type Pulse, wantedBeats } from "./health.ts";
 
 const pollMs = 200;
 
@@ -101,12 +102,13 @@ const unknown = "the master does not tell what became of the tasks";
 async function taskProblem(client: Client, tasks: readonly string[]): Promise<string | undefined> {
   if (tasks.length === 0) return undefined;
   try {
-    const active = new Set((await client.attempts().catch(asNothing)).map(({ taskId }) => taskId));
+    // A master before 0.4 has no such list.
+    const active = new Set(((await ifFound(client.attempts())) ?? []).map(({ taskId }) => taskId));
     const jobs = new Map<string, JobDetail>();
     for (const taskId of tasks) {
       const job = parseTaskId(taskId)?.job;
       if (job === undefined || jobs.has(job) || active.has(taskId)) continue;
-      const detail = await client.job(job).catch(asUnknown);
+      const detail = await ifFound(client.job(job));
       if (detail !== undefined) jobs.set(job, detail);
     }
     const lost = lostAttempts(
@@ -120,20 +122,8 @@ async function taskProblem(client: Client, tasks: readonly string[]): Promise<st
   }
 }
 
-/** A master before 0.4 has no such list. */
-function asNothing(error: unknown): [] {
-  if (error instanceof SpillwayError && error.code === "not-found") return [];
-  throw error;
-}
-
-function asUnknown(error: unknown): undefined {
-  if (error instanceof SpillwayError && error.code === "not-found") return undefined;
-  throw error;
-}
-
 function refuseCancelled(signal: AbortSignal): void {
-  if (!signal.aborted) return;
-  throw new SpillwayError("cancelled before it was complete", { code: "cancelled", hint: "The next run goes on from here." });
+  if (signal.aborted) throw cancelled();
 }
 
 /** The attempts that run now, by node. */
@@ -145,12 +135,9 @@ export async function runningTasks(client: Client): Promise<Map<string, string[]
 }
 
 async function activeAttempts(client: Client) {
-  try {
-    return await client.attempts();
-  } catch (error) {
-    if (!(error instanceof SpillwayError) || error.code !== "not-found") throw error;
-    // A master before 0.4: one question a job.
-    const jobs = await Promise.all((await client.jobs("running")).map(({ id }) => client.job(id)));
-    return jobs.flatMap(({ indexes }) => indexes.flatMap(({ state, attempts }) => (state === "active" ? attempts.slice(-1) : [])));
-  }
+  const listed = await ifFound(client.attempts());
+  if (listed !== undefined) return listed;
+  // A master before 0.4: one question a job.
+  const jobs = await Promise.all((await client.jobs("running")).map(({ id }) => client.job(id)));
+  return jobs.flatMap(({ indexes }) => indexes.flatMap(({ state, attempts }) => (state === "active" ? attempts.slice(-1) : [])));
 }

@@ -1,4 +1,5 @@
 /** When a role that runs from another bundle is well: pure functions of what the master says again and again. */
+import { short } from "../../../agent/contract/bundle-platform.ts";
 import type { NodeView } from "../../../agent/contract/node.ts";
 import { type JobDetail, parseTaskId } from "../../../agent/contract/workload.ts";
 
@@ -39,9 +40,4 @@ export function lostAttempts(taskIds: readonly string[], jobs: ReadonlyMap<strin
     const known = job.indexes.find(({ index }) => index === parsed.index)?.attempts.find((attempt) => attempt.taskId === taskId);
     return known === undefined || known.state === "lost";
   });
-}
-
-/** A digest as people see it. */
-export function short(digest: string): string {
-  return digest.slice(0, 6);
 }

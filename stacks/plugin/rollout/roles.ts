@@ -1,10 +1,11 @@
 /** Which roles an environment has, what each runs by the master's word, and what is to become of it; pure. */
+
+import { short } from "../../../agent/contract/bundle-platform.ts";
 import type { AgentRole } from "../../../agent/contract/install-layout.ts";
 import type { Machine } from "../../../agent/contract/machine.ts";
 import type { NodeView } from "../../../agent/contract/node.ts";
 import { bundlePlatformOf } from "../../../bootstrap/bundle-platform-of.ts";
 import type { Slots, TrialNote } from "../../../bootstrap/slots.ts";
-import { short } from "./health.ts";
 import { masterKey, type RolePhase } from "./steps.ts";
 
 /** Digests by the kind of machine they are for. */
