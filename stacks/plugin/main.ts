@@ -4,18 +4,13 @@ import { join } from "node:path";
 import { main } from "@pulumi/pulumi/provider/index.js";
 import { productVersion } from "../../agent/contract/version.ts";
 import { keepSessions } from "../../bootstrap/ssh/kept-sessions.ts";
+import { endWithEngine } from "./end-with-engine.ts";
 import { handlers } from "./handlers.ts";
 import { providerOf } from "./rpc.ts";
 import { statusLineTo } from "./status-line.ts";
 
-/** How often it is checked that the engine still lives. */
-const orphanCheckMs = 500;
-
-// An engine that was killed can't end its plugins, and a plugin that goes on alone would act with nobody to record it.
-const engine = process.ppid;
-setInterval(() => {
-  if (process.ppid !== engine) process.exit(1);
-}, orphanCheckMs).unref();
+const engineAddress = process.argv.slice(2).find((argument) => !argument.startsWith("--"));
+endWithEngine(engineAddress);
 // How the engine ends a plugin that has nothing more to do; a Ctrl-C comes as `cancel`, since plugins have a process group of their own.
 process.on("SIGINT", () => process.exit(0));
 // The SDK prints every error with its trace; the person gets the message from the engine.
@@ -31,7 +26,6 @@ function keep(file: string, text: string): void {
 
 // The look at a host and what is done to it next are two steps of this process.
 keepSessions();
-const engineAddress = process.argv.slice(2).find((argument) => !argument.startsWith("--"));
 await main(
   providerOf({
     version: productVersion,
