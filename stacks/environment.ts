@@ -1,16 +1,28 @@
 /** The component `Environment`: one pool of machines with its master. It only wires; every station does its own work. */
 import * as pulumi from "@pulumi/pulumi";
+import type { Machine } from "../agent/contract/machine.ts";
 import { Master } from "../bootstrap/master.ts";
 import { Node } from "../bootstrap/node.ts";
 import { Rollout } from "../bootstrap/rollout.ts";
 import { Authority } from "./authority.ts";
 import { Burster, type BursterArgs } from "./burster.ts";
+import { type MadeNetworks, makeNetworks, wantedNetworks, withNetworks } from "./cloud-networks.ts";
+import type { Clouds, FoundMachines } from "./clouds.ts";
 import { type MachineResource, machineResource } from "./machine-resource.ts";
 import { PoolGuard } from "./pool-guard.ts";
 import { Preflight } from "./preflight.ts";
 import type { EnvironmentSettings } from "./settings.ts";
 import type { StateLayout } from "./state-layout.ts";
-import { masterEndpoint, mastersMachine, type PlannedSettings, systemReserves, wantedMachines } from "./wanted-machines.ts";
+import {
+  defaultPort,
+  isCloudMachine,
+  masterEndpoint,
+  mastersMachine,
+  type PlannedSettings,
+  systemReserves,
+  type WantedMachine,
+  wantedMachines,
+} from "./wanted-machines.ts";
 
 export interface PoolSummary {
   readonly nodes: number;
@@ -27,7 +39,14 @@ export class Environment extends pulumi.ComponentResource {
   /** Machines that can't be used and are no failure, each with the reason. */
   readonly leftOut: pulumi.Output<string[]>;
 
-  constructor(name: string, settings: PlannedSettings, layout: StateLayout, options?: pulumi.ComponentResourceOptions) {
+  /** `clouds`: those that the settings name, loaded; `found`: their machines that are there already. */
+  constructor(
+    name: string,
+    settings: PlannedSettings,
+    layout: StateLayout,
+    { clouds = {}, found = {} }: { readonly clouds?: Clouds; readonly found?: FoundMachines } = {},
+    options?: pulumi.ComponentResourceOptions,
+  ) {
     super("spillway:index:Environment", name, {}, options);
     const child = { parent: this };
     const authority = new Authority("authority", { environment: name, machines: layout.machines, contextFile: layout.context }, child);
@@ -36,8 +55,14 @@ export class Environment extends pulumi.ComponentResource {
     const wanted = wantedMachines(settings);
     const mastersName = mastersMachine(wanted, settings).name;
     const endpoint = masterEndpoint(mastersMachine(wanted, settings), settings);
+    const networks = makeNetworks(wantedNetworks(settings, defaultPort), { environment: name, environmentId, clouds }, child);
+    const { jumps } = settings;
     const machines = wanted.map((machine) =>
-      machineResource(machine, { environmentId, layout, endpoint, isCarrier: machine.name === mastersName }, child),
+      machineResource(
+        machine,
+        { environmentId, layout, endpoint, isCarrier: machine.name === mastersName, clouds, networks, found, jumps },
+        child,
+      ),
     );
     const carrier = machines.find(({ isCarrier }) => isCarrier) as (typeof machines)[number];
     const changing = { ...child, dependsOn: lookedAt(machines, child) };
@@ -47,7 +72,7 @@ export class Environment extends pulumi.ComponentResource {
       {
         machine: carrier.machine,
         problem: carrier.problem,
-        advertise: endpoint?.origin,
+        advertise: advertised(mastersMachine(wanted, settings), endpoint, carrier.machine),
         environment: name,
         environmentId,
         caCert,
@@ -82,6 +107,7 @@ export class Environment extends pulumi.ComponentResource {
     // The machines there are come first: what waits meanwhile is no reason to take more.
     const bursters = bursterOf(
       settings,
+      networks,
       { ...access, environmentId, machines: layout.machines, directory: layout.bursts, logs: layout.logs },
       { ...child, dependsOn: [...nodes, rollout] },
     );
@@ -113,10 +139,19 @@ export class Environment extends pulumi.ComponentResource {
 /** None in an environment that does not burst. */
 function bursterOf(
   { burst }: EnvironmentSettings,
+  networks: MadeNetworks,
   surroundings: Omit<BursterArgs, "policy" | "pools" | "sweep">,
   options: pulumi.CustomResourceOptions,
 ): Burster[] {
-  return burst === undefined ? [] : [new Burster("burster", { ...surroundings, ...burst }, options)];
+  return burst === undefined
+    ? []
+    : [new Burster("burster", { ...surroundings, ...burst, pools: withNetworks(burst.pools, networks) }, options)];
+}
+
+/** The origin of the master's URL; a cloud names the address of its own machine only when it has made it. */
+function advertised(carrier: WantedMachine, endpoint: URL | undefined, machine: pulumi.Output<Machine>): pulumi.Input<string | undefined> {
+  if (endpoint !== undefined || !isCloudMachine(carrier)) return endpoint?.origin;
+  return machine.apply(({ host }) => `https://${host}:${defaultPort}`);
 }
 
 /** What must be done before the first machine is changed: every host is looked at, and those that may stop it are fine. */

@@ -17,7 +17,8 @@ export function refuseHosts({ pools, jumps, burst }: CheckedSettings, refuse: Re
     ...Object.entries(burst?.pools ?? {}).map(([name, pool]) => ({ name, pool, at: ["burst", "pools", name] })),
   ];
   for (const { name: poolName, pool, at } of all) {
-    if (pool.provider === "local") {
+    if (pool.provider !== "ssh") {
+      if ("jump" in pool) refuseJump([...at, "jump"], pool.jump, jumps, refuse);
       // Machines of bursts are named after their burst, not after their pool.
       if ("count" in pool) for (let number = 1; number <= pool.count; number++) names.set(`${poolName}-${number}`, pathText(at));
       continue;

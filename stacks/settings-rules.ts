@@ -4,18 +4,22 @@ import type { NodeTimers } from "../agent/contract/agent-config.ts";
 import { type Resources, shortages } from "../agent/contract/resources.ts";
 import type { JumpEntry } from "../providers/ssh/jump-chain.ts";
 import type { WrittenBurst } from "./burst-settings.ts";
+import type { AwsPool, AzurePool } from "./cloud-settings.ts";
+import { breachesOf, type GuardRails } from "./guard-rails.ts";
 import { refuseHosts } from "./host-rules.ts";
 import type { localPool, sshPool } from "./pool-settings.ts";
-import { noneNamed, type Path } from "./settings-error.ts";
+import { noneNamed, type Path, pathText } from "./settings-error.ts";
 
 type LocalPool = z.infer<typeof localPool>;
+type CheckedPool = LocalPool | SshPool | AwsPool | AzurePool;
 type SshPool = z.infer<typeof sshPool>;
 
 export interface CheckedSettings {
   readonly masters: { readonly pool: string; readonly endpoint?: string | undefined; readonly reserve: Resources };
-  readonly pools: Readonly<Record<string, LocalPool | SshPool>>;
+  readonly pools: Readonly<Record<string, CheckedPool>>;
   readonly jumps: Readonly<Record<string, JumpEntry>>;
   readonly heartbeat: NodeTimers;
+  readonly guards: GuardRails;
   readonly burst?: WrittenBurst | undefined;
 }
 
@@ -29,6 +33,7 @@ export function refuseContradictions(settings: CheckedSettings, refuse: Refuse):
     refuse(["masters", "pool"], `there is no node pool "${masters.pool}"; there are: ${names}`);
   } else if (carrier.provider === "local") refuseForLocalMaster(settings, carrier, refuse);
   refuseHosts(settings, refuse);
+  refuseClouds(settings, refuse);
   if (burst !== undefined) refuseForBursts({ ...settings, burst }, carrier, refuse);
 }
 
@@ -46,15 +51,17 @@ function refuseForLocalMaster({ masters, pools }: CheckedSettings, carrier: Loca
 
 function refuseForBursts(
   { pools, heartbeat, burst }: CheckedSettings & { readonly burst: WrittenBurst },
-  carrier: LocalPool | SshPool | undefined,
+  carrier: CheckedPool | undefined,
   refuse: Refuse,
 ): void {
   const names = Object.keys(burst.pools);
-  for (const [name, { provider }] of Object.entries(burst.pools)) {
+  for (const [name, pool] of Object.entries(burst.pools)) {
+    const { provider } = pool;
     const path = ["burst", "pools", name];
     if (Object.hasOwn(pools, name))
       refuse(path, `there is a node pool "${name}" too: write another name, since nodes are told apart by it`);
     if (carrier === undefined || carrier.provider === provider) continue;
+    if (carrier.provider !== "local" && provider !== "local") continue;
     refuse(
       [...path, "provider"],
       provider === "local"
@@ -73,4 +80,58 @@ function refuseForBursts(
       ["burst", "expireAfter"],
       "must be longer than heartbeat.disconnectedAfter: a master that is away for a moment would end machines",
     );
+}
+
+/** What machines of clouds need, and what their owners should not open by accident. */
+function refuseClouds(settings: CheckedSettings, refuse: Refuse): void {
+  const { masters, pools, burst, guards } = settings;
+  for (const { rule, path, problem } of breachesOf(settings))
+    if (guards.override[rule] === undefined)
+      refuse(path, `${problem}. To set this rule aside: guards: { override: { ${rule}: "the reason" } }`);
+  const carrier = pools[masters.pool];
+  const clouds = cloudPools({ pools, burst });
+  for (const [at, pool] of clouds) {
+    const isMade = "regions" in pool ? pool.regions.some((region) => !Object.hasOwn(pool.networks, region)) : pool.network === undefined;
+    if (isMade && pool.address === "public" && pool.sshFrom.length === 0)
+      refuse([...at, "sshFrom"], "is missing: the blocks of addresses that may reach these machines by SSH, e.g. [203.0.113.7/32]");
+    if (isMade && pool.address === "private")
+      refuse([...at, "address"], "private machines need a network of your own with a way out and in: write network");
+    if ("zones" in pool)
+      for (const [index, zone] of pool.zones.entries())
+        if (!isZone(pool, zone)) refuse([...at, "zones", index], `${zone} is no zone of ${pool.region}`);
+  }
+  if (carrier?.provider === "ssh" && masters.endpoint === undefined && clouds.length > 0) {
+    const which = clouds.map(([at]) => pathText(at)).join(", ");
+    refuse(
+      ["masters", "endpoint"],
+      `is missing: the URL by which the machines of ${which} reach the master, e.g. https://pool.example.org:7070`,
+    );
+  }
+  if (carrier?.provider === "aws" || carrier?.provider === "azure") refuseForCloudMaster(masters.pool, carrier, refuse);
+}
+
+/** People and agents dial the master, and it must stay. */
+function refuseForCloudMaster(name: string, { network, masterFrom, market }: AwsPool | AzurePool, refuse: Refuse): void {
+  const at = ["pools", name];
+  if (network === undefined && masterFrom.length === 0)
+    refuse(
+      [...at, "masterFrom"],
+      "is missing: the blocks of addresses from which you, and agents of other networks, dial the master, e.g. [203.0.113.7/32]",
+    );
+  if (market === "spot") refuse([...at, "market"], "must be on-demand for the master: a spot machine may be taken away with all it knows");
+}
+
+/** AWS: the region's name and a letter; local zones are others. Azure numbers them, in every region. */
+function isZone({ provider, region }: AwsPool | AzurePool, zone: string): boolean {
+  return provider === "aws" ? zone.startsWith(region) && /^[a-z]$/.test(zone.slice(region.length)) : /^[1-9]$/.test(zone);
+}
+
+type CloudPool = AwsPool | AzurePool | Extract<WrittenBurst["pools"][string], { provider: "aws" | "azure" }>;
+
+function cloudPools({ pools, burst }: Pick<CheckedSettings, "pools" | "burst">): [Path, CloudPool][] {
+  const all = [
+    ...Object.entries(pools).map(([name, pool]) => [["pools", name], pool] as const),
+    ...Object.entries(burst?.pools ?? {}).map(([name, pool]) => [["burst", "pools", name], pool] as const),
+  ];
+  return all.flatMap(([at, pool]): [Path, CloudPool][] => (pool.provider === "local" || pool.provider === "ssh" ? [] : [[at, pool]]));
 }

@@ -8,6 +8,8 @@ import { cpuQuantity, durationQuantity, memoryQuantity } from "../agent/contract
 import type { Resources } from "../agent/contract/resources.ts";
 import { resourceName } from "../agent/contract/workload.ts";
 import { burstSettings, filledBurst } from "./burst-settings.ts";
+import { awsPool, azurePool } from "./cloud-settings.ts";
+import { guardRails } from "./guard-rails.ts";
 import { jumpHosts, localPool, sshPool, whichProvider } from "./pool-settings.ts";
 import { laterKeys, type SettingsSource, settingsError } from "./settings-error.ts";
 import { refuseContradictions } from "./settings-rules.ts";
@@ -56,13 +58,14 @@ export const environmentSettings = z
     pools: z
       .record(
         resourceName.max(60, "use at most 60 characters, since machines are named after it"),
-        z.discriminatedUnion("provider", [localPool, sshPool], whichProvider),
+        z.discriminatedUnion("provider", [localPool, sshPool, awsPool, azurePool], whichProvider),
       )
       .refine((pools) => Object.keys(pools).length > 0, { message: "there must be at least one node pool" })
       .describe("node pools by name"),
     jumps: jumpHosts.describe("hosts that are passed through on the way to others, by name"),
     heartbeat: timers.prefault({}).describe("when silence means something"),
     upgrade: upgradeSettings.prefault({}).describe("how the master and the nodes move to another version"),
+    guards: guardRails.describe("what nobody should write by accident for machines in clouds"),
     burst: burstSettings.optional().describe("machines that are taken for a while when the pool is full; without it none are"),
   })
   .superRefine((settings, context) =>

@@ -1,6 +1,7 @@
 /** Reading a machine's facts: one command, one line `key=value` each. */
 import { type AgentRole, type InstallLayout, installLayout } from "../../agent/contract/install-layout.ts";
 import { wholeFunction } from "./bundle.ts";
+import { readSeedState } from "./host-key.ts";
 import { readable, script } from "./shell.ts";
 
 /**
@@ -63,6 +64,7 @@ memory=; { read -r _ memory _ < /proc/meminfo; } 2>/dev/null
 printf 'memoryKiB=%s\\n' "$memory"
 for tool in tar gzip cmp awk; do command -v $tool >/dev/null 2>&1 || printf 'missing=%s\\n' "$tool"; done
 if command -v zstd >/dev/null 2>&1; then echo zstd=yes; fi
+${readSeedState}
 if command -v sha256sum >/dev/null 2>&1; then echo sha256=sha256sum; elif command -v shasum >/dev/null 2>&1; then echo 'sha256=shasum -a 256'; fi
 identity=
 if [ -n "$as" ]; then identity=$($as head -n 1 "\${SPILLWAY_ROOT:-}$1" 2>/dev/null)

@@ -79,6 +79,7 @@ export async function createLocalMachine(spec: LocalMachineSpec): Promise<Machin
 
 export const localProvider: Provider = {
   name: "local",
+  isCloud: false,
 
   async status(machine: Machine): Promise<MachineStatus> {
     const directory = directoryOf(machine);
@@ -123,7 +124,7 @@ export const localProvider: Provider = {
         },
       ];
     });
-    return { machines, unasked: [] };
+    return { machines, things: [], unasked: [] };
   },
 
   endCommand: (machine: Machine) => ["/bin/sh", "-c", endScript, "sh", directoryOf(machine)],

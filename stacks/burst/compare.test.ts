@@ -41,6 +41,7 @@ const at = (given: Partial<Comparable>): Comparable => ({
   busy: new Set(),
   ledgerIsNew: false,
   unaskedOffers: new Set(),
+  things: [],
   ...given,
 });
 const kinds = (given: Partial<Comparable>) =>

@@ -4,12 +4,15 @@ import { withCrashPoint } from "../../agent/contract/crash-point.ts";
 import { describeError, SpillwayError } from "../../agent/contract/errors.ts";
 import type { BurstEvent, BurstRow, LaunchPhase } from "../../agent/contract/ledger.ts";
 import { formatDuration } from "../../agent/contract/quantities.ts";
+import { providerOf } from "../../providers/registry.ts";
+import { cloudsOf, loadClouds } from "../clouds.ts";
 import { engineWords } from "../engine-words.ts";
 import { trackProgress } from "../workflow/progress.ts";
 import type { BursterConfig } from "./config.ts";
 import { launchTimes } from "./launch-times.ts";
+import { endMachine, listBurstMachines } from "./machines.ts";
 import { burstProgram } from "./program.ts";
-import { applyBurst } from "./stack.ts";
+import { applyBurst, knownStacks } from "./stack.ts";
 
 export interface Operation {
   readonly config: BursterConfig;
@@ -39,6 +42,8 @@ export async function launchBurst(burst: string, operation: Operation): Promise<
   if (row?.state !== "launching") return;
   const leftMs = known.state === "intent" ? row.launchTimeoutMs : (row.at.launching ?? 0) + row.launchTimeoutMs - Date.now();
   if (leftMs <= 0) return await endLate(burst, operation, "");
+  // A cloud makes another machine when it is asked again: what a former run has made and nobody has recorded goes first.
+  if (known.state === "launching") await endUnrecorded(row, operation);
   const outOfTime = AbortSignal.timeout(leftMs);
   const times = launchTimes();
   const { onEvent, errors } = trackProgress({
@@ -49,7 +54,7 @@ export async function launchBurst(burst: string, operation: Operation): Promise<
     onNotice: operation.log,
   });
   try {
-    const program = burstProgram(operation.config, row);
+    const program = burstProgram(operation.config, row, await loadClouds(cloudsOf({ pools: {}, burst: operation.config })));
     const run = {
       signal: AbortSignal.any([operation.signal, outOfTime]),
       onEvent: (event: Parameters<typeof onEvent>[0]) => {
@@ -70,6 +75,15 @@ export async function launchBurst(burst: string, operation: Operation): Promise<
   for (const [phase, seconds] of Object.entries(times.seconds()))
     await report(operation, burst, { type: "time", phase: phase as LaunchPhase, seconds: Number(seconds.toFixed(3)) });
   await withCrashPoint("burst.launched", () => report(operation, burst, { type: "launched" }));
+}
+
+async function endUnrecorded({ id }: BurstRow, { config, signal, log }: Operation): Promise<void> {
+  if (cloudsOf({ pools: {}, burst: config }).length === 0) return;
+  const recorded = knownStacks(config).find(({ burst }) => burst === id)?.ids;
+  const { machines } = await listBurstMachines(config, signal);
+  for (const one of machines)
+    if (one.burst === id && recorded?.has(one.machine.providerId) !== true && providerOf(one.machine.provider).isCloud)
+      await endMachine(config, one, log);
 }
 
 /** For whoever watches; nothing depends on it. */

@@ -4,13 +4,13 @@ import type { PulumiFn } from "@pulumi/pulumi/automation/index.js";
 import { SpillwayError } from "../../agent/contract/errors.ts";
 import type { BurstRow } from "../../agent/contract/ledger.ts";
 import { Node } from "../../bootstrap/node.ts";
+import type { Clouds } from "../clouds.ts";
 import { burstMachine } from "../machine-resource.ts";
 import { Preflight } from "../preflight.ts";
 import type { BursterConfig } from "./config.ts";
-import { hostOfOffer } from "./offers.ts";
 
 /** Its input is a list of node ids, so a run that is repeated makes the same machines. */
-export function burstProgram(config: BursterConfig, row: BurstRow): PulumiFn {
+export function burstProgram(config: BursterConfig, row: BurstRow, clouds: Clouds = {}): PulumiFn {
   const pool = config.pools[row.burstPool];
   if (pool === undefined) {
     throw new SpillwayError(`its burst pool ${row.burstPool} is no longer in the settings`, {
@@ -21,7 +21,6 @@ export function burstProgram(config: BursterConfig, row: BurstRow): PulumiFn {
   return async () => {
     const { environment, environmentId, endpoint, masterInstance, caCert, adminToken, machines } = config;
     const nodes = row.nodes.map((node) => {
-      const host = pool.provider === "ssh" ? { host: hostOfOffer(row.offer) } : {};
       const made = burstMachine({
         node,
         burst: row.id,
@@ -31,7 +30,10 @@ export function burstProgram(config: BursterConfig, row: BurstRow): PulumiFn {
         environmentId,
         machines,
         endpoint,
-        ...host,
+        offer: row.offer,
+        hourly: row.hourly / row.nodes.length,
+        shape: row.shape,
+        clouds,
       });
       const looked = made.problem === undefined ? made.resource : new Preflight(node, { hosts: [{ name: node, problem: made.problem }] });
       return new Node(

@@ -5,7 +5,7 @@ import type { BurstRow } from "../../agent/contract/ledger.ts";
 import { engineWords } from "../engine-words.ts";
 import { trackProgress } from "../workflow/progress.ts";
 import { type Operation, report } from "./launch.ts";
-import { endMachine, listBurstMachines, unaskedSentence } from "./machines.ts";
+import { endMachine, endThing, listBurstMachines, unaskedSentence } from "./machines.ts";
 import { destroyBurst, knownStacks, removeBurstStack } from "./stack.ts";
 
 /** Tries before what can't be destroyed in its time is told as leaked: after a sleep of the computer the first one fails for no reason. */
@@ -44,12 +44,17 @@ async function destroyEverything(row: Pick<BurstRow, "id" | "nodes" | "offer">, 
   const wasTouched = knownStacks(config).some(({ burst, hasNodes }) => burst === row.id && hasNodes);
   if (silent !== undefined && wasTouched) throw stillThere(row.id, unaskedSentence(silent));
   await destroyStack(row.id, operation);
-  const { machines } = await listBurstMachines(config, signal);
+  const { machines, things } = await listBurstMachines(config, signal);
   for (const one of machines.filter(({ burst }) => burst === row.id)) await endMachine(config, one, log);
   // A run that was killed may have declared a node and recorded nothing.
   for (const node of row.nodes) await withCrashPoint("node.forget", () => client.removeNode(node));
+  const between = machines.length > 0 ? await listBurstMachines(config, signal) : { things };
+  for (const one of between.things.filter(({ burst }) => burst === row.id)) await endThing(one, log);
   const after = await listBurstMachines(config, signal);
   const left = after.machines.filter(({ burst }) => burst === row.id);
+  const hanging = after.things.filter(({ burst }) => burst === row.id);
+  if (left.length === 0 && hanging.length > 0)
+    throw stillThere(row.id, `${hanging.map(({ kind, id }) => `the ${kind} ${id}`).join(", ")} is still listed`);
   if (left.length > 0) throw stillThere(row.id, `${left.map(({ machine }) => machine.name).join(", ")} is still listed`);
 }
 

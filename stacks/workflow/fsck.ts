@@ -8,9 +8,11 @@ import { rememberLedger } from "../burst/known-ledger.ts";
 import { unaskedSentence } from "../burst/machines.ts";
 import { type Look, lookAround, type Mending, mend } from "../burst/sweep.ts";
 import { isBursterRunning, startBurster } from "../burst/unit.ts";
+import { cloudScopes } from "../cloud-scopes.ts";
 import { isUnreachable, withPatientMaster } from "../plugin/master-access.ts";
 import { readSettings } from "../settings-file.ts";
 import { stateLayout } from "../state-layout.ts";
+import { listClouds } from "./found-in-clouds.ts";
 import { knownMachines } from "./machines.ts";
 
 export interface FsckFinding {
@@ -135,13 +137,16 @@ async function strangePoolMachines(environment: string): Promise<FsckFinding[]> 
   const { environmentId, machines } = await knownMachines(environment);
   if (environmentId === undefined) return [];
   const known = new Set(machines.map(({ machine }) => machine.providerId));
-  const scope = {
+  const clouds = cloudScopes(Object.values(readSettings(environment).pools));
+  const local = providerOf("local").list(environmentId, {
     directory: stateLayout(environment).machines,
     hosts: [],
     identityOf: () => Promise.reject(new SpillwayError("bug: no host is asked here", { code: "bug" })),
-  };
-  const listed = await providerOf("local").list(environmentId, scope);
-  return listed.machines
+    clouds,
+  });
+  const listings = [await local, ...(await listClouds(environment, environmentId, clouds))];
+  return listings
+    .flatMap((listing) => listing.machines)
     .filter(({ machine, burst }) => burst === undefined && !known.has(machine.providerId))
     .map(({ machine }) => ({
       kind: "unknown-pool-machine" as const,

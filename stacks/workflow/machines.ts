@@ -24,7 +24,7 @@ export interface KnownMachines {
   readonly hasRoles: boolean;
 }
 
-const machineTypes = ["spillway:index:SshMachine", "spillway:index:LocalMachine"];
+const machineTypes = ["spillway:index:SshMachine", "spillway:index:LocalMachine", "spillway:index:CloudHost"];
 const roleTypes = ["spillway:index:Master", "spillway:index:Node"];
 const deployment = z.object({
   resources: z.array(z.object({ urn: z.string(), type: z.string(), outputs: z.record(z.string(), z.unknown()).default({}) })).default([]),

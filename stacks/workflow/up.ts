@@ -2,19 +2,23 @@
 import { mkdirSync } from "node:fs";
 import { SpillwayError } from "../../agent/contract/errors.ts";
 import { type BurstCeiling, burstCeiling } from "../burst-ceiling.ts";
+import { cloudsOf, type FoundMachines } from "../clouds.ts";
 import { engineWords } from "../engine-words.ts";
 import type { PoolSummary } from "../environment.ts";
 import { environmentProgram } from "../program.ts";
+import type { EnvironmentSettings } from "../settings.ts";
 import { readSettings } from "../settings-file.ts";
 import { stateLayout } from "../state-layout.ts";
 import { hourlyPrice, wantedMachines } from "../wanted-machines.ts";
+import { foundInClouds } from "./found-in-clouds.ts";
+import { knownMachines } from "./machines.ts";
 import { type ProgressOptions, trackProgress } from "./progress.ts";
 import { explained, openStack } from "./workspace.ts";
 
 export const parallel = 32;
 
 /** The same program as in stacks/environment, run in this process: no language host and no second Node to start. */
-const program = async () => ({ ...environmentProgram() });
+const programWith = (found: FoundMachines) => async () => ({ ...(await environmentProgram(found)) });
 
 export interface UpOptions extends ProgressOptions {
   readonly onStart?: () => void;
@@ -34,16 +38,17 @@ export interface UpResult {
 
 /** Throws a SpillwayError that holds what the resources said; what was made is kept, and the next `up` goes on from it. */
 export async function up(environment: string, options: UpOptions): Promise<UpResult> {
-  readSettings(environment);
+  const settings = readSettings(environment);
   mkdirSync(stateLayout(environment).logs, { recursive: true });
   const stack = await openStack(environment);
   const { workspace } = stack;
   workspace.envVars = { ...workspace.envVars, ...options.variables };
   options.onStart?.();
+  const found = await foundMachines(environment, settings);
   const progress = trackProgress(options);
   try {
     const { outputs } = await explained(environment, () =>
-      stack.up({ program, parallel, refresh: true, onEvent: progress.onEvent, color: "never" }),
+      stack.up({ program: programWith(found), parallel, refresh: true, onEvent: progress.onEvent, color: "never" }),
     );
     return {
       changes: progress.changes(),
@@ -54,6 +59,12 @@ export async function up(environment: string, options: UpOptions): Promise<UpRes
   } catch (error) {
     throw engineFailure(error, progress.errors, options.again ?? `./spillway up ${environment}`);
   }
+}
+
+async function foundMachines(environment: string, settings: EnvironmentSettings): Promise<FoundMachines> {
+  if (cloudsOf({ pools: settings.pools }).length === 0) return {};
+  const { environmentId } = await knownMachines(environment);
+  return await foundInClouds(environment, settings, environmentId);
 }
 
 export interface PlannedChange {
@@ -74,6 +85,7 @@ export async function preview(environment: string, options: ProgressOptions): Pr
   const settings = readSettings(environment);
   const hourly = hourlyPrice(wantedMachines(settings));
   const bursts = settings.burst === undefined ? {} : { bursts: burstCeiling(settings.burst) };
+  const found = await foundMachines(environment, settings);
   const stack = await openStack(environment);
   const planned = new Map<string, PlannedChange>();
   const progress = trackProgress({
@@ -84,7 +96,9 @@ export async function preview(environment: string, options: ProgressOptions): Pr
     },
   });
   try {
-    await explained(environment, () => stack.preview({ program, parallel, refresh: true, onEvent: progress.onEvent, color: "never" }));
+    await explained(environment, () =>
+      stack.preview({ program: programWith(found), parallel, refresh: true, onEvent: progress.onEvent, color: "never" }),
+    );
     return { changes: [...planned.values()], hourly, ...bursts };
   } catch (error) {
     throw engineFailure(error, progress.errors, `./spillway preview ${environment}`);

@@ -7,6 +7,7 @@ import { machine } from "../../../agent/contract/machine.ts";
 import { resources, systemReserve } from "../../../agent/contract/resources.ts";
 import { installRole } from "../../../bootstrap/actions/install.ts";
 import { identityFor } from "../../../bootstrap/machine-facts.ts";
+import { metadataGuard } from "../../../bootstrap/metadata-guard.ts";
 import { supervisionOf } from "../../../bootstrap/supervision.ts";
 import { providerOf } from "../../../providers/registry.ts";
 import { bundleAtHand } from "../bundle-at-hand.ts";
@@ -82,7 +83,8 @@ export const node: ResourceHandler<Inputs, Outputs> = {
   async delete(_id, state, context) {
     if (state.health === "absent") return;
     // What is bought is deleted as a whole in the next step; what was told to leave ends its tasks until then.
-    const goesWhole = state.machine.burst !== undefined && endCommandOf(state).length > 0;
+    const { isCloud } = providerOf(state.machine.provider);
+    const goesWhole = isCloud || (state.machine.burst !== undefined && endCommandOf(state).length > 0);
     // Before the pool loses a node that would stay what it is.
     const power = goesWhole ? "running" : await refuseSilence(state, "agent");
     if (!isForgotten(state.environment)) await leavePool(state, power, context);
@@ -143,6 +145,7 @@ async function install(spec: Inputs, context: ResourceContext): Promise<void> {
       return [
         { path: layout.caFile, content: spec.caCert, mode: "644" },
         { path: layout.config("agent"), content: `${JSON.stringify(config, null, 2)}\n`, mode: "600" },
+        ...(providerOf(provider).isCloud ? metadataGuard(layout) : []),
       ];
     },
     joinToken: async ({ hasCertificate }) => {

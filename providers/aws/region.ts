@@ -1,0 +1,29 @@
+/** One region as Pulumi's AWS provider sees it. A region is always said explicitly: whoever runs it may have another one in their profile. */
+import { Provider } from "@pulumi/aws/provider.js";
+import * as pulumi from "@pulumi/pulumi";
+
+/** A stack has one provider per region, however many resources ask for it; stacks that run in one process share none. */
+const providersOfStacks = new WeakMap<object, Map<string, Provider>>();
+
+/** The options with the region's provider; one that is given with them is used as it is. */
+export function awsRegion(
+  region: string,
+  options: pulumi.CustomResourceOptions = {},
+): pulumi.CustomResourceOptions & { provider: Provider } {
+  const given = options.provider;
+  return { ...options, provider: Provider.isInstance(given) ? given : providerOfStack(region) };
+}
+
+/** Of the options only what an invoke takes. */
+export function awsInvoke(region: string, options: pulumi.CustomResourceOptions = {}): pulumi.InvokeOutputOptions {
+  return { provider: awsRegion(region, options).provider };
+}
+
+function providerOfStack(region: string): Provider {
+  const stack = pulumi.runtime.getStackResource();
+  const known = stack === undefined ? undefined : (providersOfStacks.get(stack) ?? new Map<string, Provider>());
+  // A child of the stack and of nothing else: its name has to be the same whichever resource asks first.
+  const provider = known?.get(region) ?? new Provider(`aws-${region}`, { region });
+  if (stack !== undefined && known !== undefined) providersOfStacks.set(stack, known.set(region, provider));
+  return provider;
+}

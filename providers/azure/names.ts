@@ -1,0 +1,19 @@
+/** What things are called at Azure. The names are explicit and follow from whose they are: making a thing again finds the first one, since a PUT is idempotent. */
+import { createHash } from "node:crypto";
+
+/** The group of an environment in one region: its network, and the machines of its node pools there. At most 90 characters (Azure's naming rules). */
+export function environmentGroupName(environmentId: string, region: string): string {
+  return `spillway-${environmentId}-${region}`;
+}
+
+/** The group of one burst: all that it buys. */
+export function burstGroupName(environmentId: string, burst: string): string {
+  return `spillway-${environmentId}-${burst}`;
+}
+
+/** A UUID that follows from the words: role definitions and role assignments may have no other names. */
+export function uuidOf(...words: readonly string[]): string {
+  const hex = createHash("sha256").update(words.join("\n")).digest("hex");
+  // Version 8 and the variant of RFC 9562: a UUID of one's own making.
+  return [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join("-");
+}

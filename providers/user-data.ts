@@ -1,0 +1,39 @@
+/** What a cloud machine is told at its birth, in cloud-init's words: one user, one way in, the host key that we already know. */
+
+export interface UserDataSpec {
+  readonly user: string;
+  /** Lines of OpenSSH's form; at least one, or nobody gets in. */
+  readonly authorizedKeys: readonly string[];
+  /** The seed host key. It counts until the machine has its own. */
+  readonly hostKey: { readonly privateKey: string; readonly publicKey: string };
+}
+
+/** The login on machines of clouds. */
+export const cloudUser = "spillway";
+
+/**
+ * A cloud-config (JSON is YAML). No password opens anything, root does not log in, and no key but the seed is made, so that
+ * no other can be presented (modules cc_users_groups, cc_set_passwords and cc_ssh of cloud-init's reference).
+ */
+export function userData({ user, authorizedKeys, hostKey }: UserDataSpec): string {
+  const config = {
+    users: [
+      {
+        name: user,
+        gecos: "Spillway",
+        shell: "/bin/bash",
+        lock_passwd: true,
+        sudo: "ALL=(ALL) NOPASSWD:ALL",
+        ssh_authorized_keys: authorizedKeys,
+      },
+    ],
+    disable_root: true,
+    ssh_pwauth: false,
+    ssh_deletekeys: true,
+    ssh_keys: { ecdsa_private: hostKey.privateKey, ecdsa_public: hostKey.publicKey },
+    // Its log is read by whoever may read the machine's console.
+    no_ssh_fingerprints: true,
+    ssh: { emit_keys_to_console: false },
+  };
+  return `#cloud-config\n${JSON.stringify(config, null, 1)}\n`;
+}

@@ -1,0 +1,30 @@
+/** What a cloud's machine costs by the prices that are kept on this computer. */
+import type { Catalog } from "../providers/provider.ts";
+import type { CloudName } from "./clouds.ts";
+import { cachedCatalog } from "./price-cache.ts";
+
+export interface PricedMachine {
+  readonly region: string;
+  readonly zone?: string | undefined;
+  readonly instanceType: string;
+  readonly market: "on-demand" | "spot";
+  readonly diskGiB: number;
+  readonly address: "public" | "private" | "fixed";
+}
+
+/** USD/hour with disk and address; undefined where the cloud was never asked, or does not sell it. */
+export function cloudHourly(cloud: CloudName, machine: PricedMachine): number | undefined {
+  const catalog = cachedCatalog({ cloud, region: machine.region });
+  return catalog === undefined ? undefined : hourlyIn(catalog, machine);
+}
+
+/** The same from one catalog; pure. Without a zone the dearest zone's price counts. */
+export function hourlyIn(catalog: Catalog, { instanceType, market, zone, diskGiB, address }: PricedMachine): number | undefined {
+  const entry = catalog.entries.find((one) => one.instanceType === instanceType);
+  if (entry === undefined) return undefined;
+  const spot = zone === undefined ? Math.max(...Object.values(entry.spot)) : (entry.spot[zone] ?? entry.spot[""]);
+  const machine = market === "spot" ? spot : entry.onDemand;
+  if (machine === undefined || !Number.isFinite(machine)) return undefined;
+  const whole = machine + diskGiB * catalog.diskGiB + (address === "private" ? 0 : catalog.publicAddress);
+  return Math.round(whole * 1e6) / 1e6;
+}

@@ -1,0 +1,100 @@
+import * as pulumi from "@pulumi/pulumi";
+import { beforeEach, expect, it } from "vitest";
+import { cloudsOf, loadClouds } from "./clouds.ts";
+import { Environment } from "./environment.ts";
+import { parseSettings } from "./settings.ts";
+import { stateLayout } from "./state-layout.ts";
+
+interface Made {
+  readonly type: string;
+  readonly name: string;
+  readonly inputs: Record<string, unknown>;
+}
+
+let made: Made[] = [];
+beforeEach(async () => {
+  made = [];
+  await pulumi.runtime.setMocks(
+    {
+      newResource: ({ type, name, inputs }) => {
+        made.push({ type, name, inputs });
+        const { pool, provider, host, hostKey = "SHA256:own" } = inputs as Record<string, unknown>;
+        const machine = { name, pool, provider, host, hostKey };
+        const own = { machine, environmentId: "env-a", endpoint: "https://pool.example.org:7070", instance: "i-1", hostKey: "SHA256:seed" };
+        const cloud = { publicIp: "203.0.113.9", privateIp: "10.0.0.9", availabilityZone: "eu-central-1a", ipAddress: "203.0.113.10" };
+        return { id: `${name}-id`, state: { ...inputs, userData: "#cloud-config", ...own, ...cloud } };
+      },
+      call: ({ inputs, token }) =>
+        token.endsWith("getAvailabilityZones") ? { names: ["eu-central-1a", "eu-central-1b"] } : { ...inputs, id: "ami-0123456789abcdef0" },
+    },
+    "spillway",
+    "prod",
+  );
+});
+
+const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHhM2QmM5cYf0ZJXl6Qq6vTqf8n8nJ2mXlXb5e1d1h3V";
+const cloud = { authorizedKeys: [key], sshFrom: ["203.0.113.7/32"] };
+const rack = { provider: "ssh", hosts: [{ host: "192.0.2.11", trustOnFirstUse: true }] };
+const settings = {
+  masters: { pool: "rack", endpoint: "https://pool.example.org:7070" },
+  pools: { rack, base: { provider: "aws", region: "eu-central-1", instanceType: "m7g.large", count: 2, ...cloud } },
+};
+
+async function resourcesOf(value: object): Promise<Made[]> {
+  const parsed = parseSettings(value);
+  const environment = new Environment("prod", parsed, stateLayout("prod"), { clouds: await loadClouds(cloudsOf(parsed)) });
+  await new Promise((resolve) => environment.pool.apply(resolve));
+  return made;
+}
+
+const ofType = (all: readonly Made[], type: string) => all.filter((one) => one.type.endsWith(type));
+
+it("makes of a cloud's node pool one network, and for each machine its seed, the machine and the host that we know", async () => {
+  const all = await resourcesOf(settings);
+  expect(ofType(all, ":Vpc")).toHaveLength(1);
+  expect(ofType(all, ":Instance").map(({ name }) => name)).toEqual(["base-1", "base-2"]);
+  expect(ofType(all, ":MachineSeed").map(({ inputs }) => inputs)).toEqual([
+    { name: "base-1", user: "spillway", authorizedKeys: [key] },
+    { name: "base-2", user: "spillway", authorizedKeys: [key] },
+  ]);
+  expect(ofType(all, ":CloudHost").map(({ inputs }) => inputs)).toMatchObject([
+    {
+      name: "base-1",
+      provider: "aws",
+      providerId: "base-1-id",
+      host: "203.0.113.9",
+      seedHostKey: "SHA256:seed",
+      attributes: { cloud: "aws", region: "eu-central-1", zone: "eu-central-1a", market: "on-demand", arch: "arm64" },
+    },
+    { name: "base-2" },
+  ]);
+  expect(new Set(ofType(all, ":Node").map(({ name }) => name))).toEqual(new Set(["node-rack-192-0-2-11", "node-base-1", "node-base-2"]));
+});
+
+it("gives the machine's user data, which holds its first host key, to nobody in the clear", async () => {
+  const [instance] = ofType(await resourcesOf(settings), ":Instance");
+  expect(Object.keys(instance?.inputs ?? {})).toContain("userDataBase64");
+  expect(instance?.inputs.userDataBase64).not.toContain("cloud-config");
+});
+
+it("hands the networks that it has made to the burst pools of the same region, and makes one where bursts alone need it", async () => {
+  const bursts = {
+    pools: { overflow: { provider: "aws", regions: ["eu-central-1", "us-east-1"], ...cloud } },
+    maxNodes: 4,
+    budget: { perDay: 10 },
+  };
+  const all = await resourcesOf({ ...settings, burst: bursts });
+  expect(ofType(all, ":Vpc").map(({ name }) => name)).toEqual(["network-aws-eu-central-1", "network-aws-us-east-1"]);
+  const [burster] = ofType(all, ":Burster");
+  const { networks } = (burster?.inputs.pools as Record<string, { networks: Record<string, unknown> }>).overflow as never as {
+    networks: Record<string, { subnets: Record<string, string>; securityGroups: string[] }>;
+  };
+  expect(Object.keys(networks)).toEqual(["eu-central-1", "us-east-1"]);
+  expect(networks["eu-central-1"]?.subnets).toHaveProperty("eu-central-1a");
+  expect(networks["eu-central-1"]?.securityGroups).toEqual(["network-aws-eu-central-1-id"]);
+});
+
+it("loads no cloud's code where the settings name none", () => {
+  const { base: _base, ...pools } = settings.pools;
+  expect(cloudsOf(parseSettings({ ...settings, pools }))).toEqual([]);
+});

@@ -1,0 +1,95 @@
+/** Provider side of `CloudHost`: the first connection to a machine that a cloud has made, and the pin of its own host key. */
+import { z } from "zod";
+import { credentialReference, jumpHost, type Machine, machine } from "../../../agent/contract/machine.ts";
+import { resources } from "../../../agent/contract/resources.ts";
+import { pinHostKey } from "../../../bootstrap/actions/pin-host-key.ts";
+import { providerOf } from "../../../providers/registry.ts";
+import type { ResourceContext, ResourceHandler } from "../rpc.ts";
+
+const inputs = z.object({
+  environmentId: z.string(),
+  name: z.string(),
+  pool: z.string(),
+  provider: z.string(),
+  providerId: z.string(),
+  host: z.string(),
+  user: z.string(),
+  credential: credentialReference,
+  seedHostKey: z.string(),
+  jump: jumpHost.optional(),
+  bootTimeoutMs: z.number().int().positive(),
+  labels: z.record(z.string(), z.string()),
+  attributes: z.record(z.string(), z.string()),
+  price: z.object({ hourly: z.number() }).optional(),
+  burst: z.string().optional(),
+  capacity: resources.optional(),
+});
+const outputs = z.object({ machine, status: z.enum(["running", "stopped"]) });
+type Inputs = z.infer<typeof inputs>;
+type Outputs = z.infer<typeof outputs>;
+
+export const cloudHost: ResourceHandler<Inputs, Outputs> = {
+  inputs,
+  outputs,
+  secrets: [],
+  // Another machine is another host, whose key is made anew.
+  replaceOn: ["environmentId", "name", "providerId"],
+  ignored: ["bootTimeoutMs", "seedHostKey"],
+  needsMending: (state) => state.status !== "running",
+
+  async create(spec, context) {
+    const born = machineOf(spec, spec.seedHostKey);
+    context.status("waiting for its first answer");
+    const hostKey = await pinHostKey({
+      machine: born,
+      patienceMs: spec.bootTimeoutMs,
+      onProgress: context.status,
+      onSentence: context.sentence,
+      signal: context.signal,
+    });
+    return { id: spec.providerId, outputs: { machine: machineOf(spec, hostKey), status: "running" } };
+  },
+
+  async read(_id, state) {
+    const status = await providerOf(state.provider).status(state.machine);
+    return status === "gone" ? undefined : { machine: state.machine, status: status === "running" ? "running" : "stopped" };
+  },
+
+  async update(_id, old, spec, context) {
+    await switchOn(old, context);
+    return { machine: machineOf(spec, old.machine.hostKey), status: "running" };
+  },
+
+  /** Its machine is deleted by the cloud's own resource, in the next step. */
+  async delete() {},
+};
+
+async function switchOn(old: Outputs, { status }: ResourceContext): Promise<void> {
+  const provider = providerOf(old.machine.provider);
+  if ((await provider.status(old.machine)) === "running") return;
+  status("switching it on");
+  await provider.start(old.machine);
+}
+
+function machineOf(spec: Inputs, hostKey: string | undefined): Machine {
+  const { name, pool, provider, providerId, host, user, credential, jump, labels, attributes, price, burst, capacity, bootTimeoutMs } =
+    spec;
+  return {
+    name,
+    pool,
+    provider,
+    providerId,
+    host,
+    port: 22,
+    user,
+    hostKey,
+    credential,
+    connectTimeoutMs: bootTimeoutMs,
+    labels,
+    attributes,
+    ...(jump === undefined ? {} : { jump }),
+    ...(price === undefined ? {} : { price }),
+    ...(burst === undefined ? {} : { burst }),
+    ...(capacity === undefined ? {} : { capacity }),
+  };
+}
