@@ -53,8 +53,10 @@ export interface CloudNetworkSpec {
   readonly region: string;
   /** Zones that get a subnet; empty: the region's first three, or one subnet where zones share it. */
   readonly zones: readonly string[];
-  /** From where SSH is let in: CIDR blocks. Never everywhere. */
+  /** From where SSH is let in: CIDR blocks. Never everywhere, unless that is meant. */
   readonly sshFrom: readonly string[];
+  /** The settings' owner has written why SSH is open to everyone. */
+  readonly isOpenOnPurpose?: boolean;
   /** The master's port, where a machine of this network carries it. It is let in from the network itself and from `masterFrom`. */
   readonly masterPort?: number;
   /** CIDR blocks of other sites' agents and of people. */

@@ -6,7 +6,7 @@ import { type CloudName, type Clouds, cloudMaker, type NetworkIds } from "./clou
 import type { EnvironmentSettings } from "./settings.ts";
 
 /** A network to be made. */
-export type WantedNetwork = Pick<CloudNetworkSpec, "region" | "zones" | "sshFrom" | "masterFrom" | "masterPort"> & {
+export type WantedNetwork = Pick<CloudNetworkSpec, "region" | "zones" | "sshFrom" | "isOpenOnPurpose" | "masterFrom" | "masterPort"> & {
   readonly cloud: CloudName;
 };
 
@@ -16,7 +16,7 @@ export type WantedNetwork = Pick<CloudNetworkSpec, "region" | "zones" | "sshFrom
  * none names any there are the first three.
  */
 export function wantedNetworks(
-  { masters, pools, burst }: Pick<EnvironmentSettings, "masters" | "pools" | "burst">,
+  { masters, pools, burst, guards }: Pick<EnvironmentSettings, "masters" | "pools" | "burst" | "guards">,
   masterPort: number,
 ): WantedNetwork[] {
   const wishes: WantedNetwork[] = [];
@@ -32,6 +32,7 @@ export function wantedNetworks(
         wishes.push({ cloud: pool.provider, region, zones: [], sshFrom: pool.sshFrom, masterFrom: [] });
   }
   const byPlace = Map.groupBy(wishes, ({ cloud, region }) => networkKey(cloud, region));
+  const open = guards.override["ssh-open-to-all"] === undefined ? {} : { isOpenOnPurpose: true };
   return [...byPlace.values()].map((same) => {
     const [first, ...others] = same as [WantedNetwork, ...WantedNetwork[]];
     return others.reduce(
@@ -42,7 +43,7 @@ export function wantedNetworks(
         masterFrom: union(all.masterFrom, one.masterFrom),
         ...(all.masterPort === undefined && one.masterPort === undefined ? {} : { masterPort }),
       }),
-      first,
+      { ...first, ...open },
     );
   });
 }

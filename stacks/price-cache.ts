@@ -48,27 +48,35 @@ export function cachedCatalog({ cloud, region }: PricePlace): Catalog | undefine
   }
 }
 
+/** Asks a cloud what it sells there. */
+export type AskCloud = (place: PricePlace, signal: AbortSignal | undefined) => Promise<Catalog>;
+
 /** Asks the cloud and keeps its answer. Throws what the cloud's provider says; what was kept before stays. */
-export async function refreshCatalog({ cloud, region }: PricePlace, signal?: AbortSignal): Promise<Catalog> {
-  const catalog = await fetchCatalog(cloud, region, signal);
+export async function refreshCatalog({ cloud, region }: PricePlace, signal?: AbortSignal, ask: AskCloud = fetchCatalog): Promise<Catalog> {
+  const catalog = await ask({ cloud, region }, signal);
   replaceFile(fileOf({ cloud, region }), JSON.stringify(catalog), { file: 0o644, directory: 0o755 });
   return catalog;
+}
+
+export interface CurrentOptions {
+  readonly freshForMs: number;
+  /** Told a sentence when what is old has to serve. */
+  readonly onStale: (text: string) => void;
+  readonly signal?: AbortSignal;
+  readonly ask?: AskCloud;
 }
 
 /**
  * What is kept, unless that is older than `freshForMs`: then the cloud is asked, and what is kept serves when it does not
  * answer. Throws `prices-unknown` when there is neither.
  */
-export async function currentCatalog(
-  place: PricePlace,
-  { freshForMs, onStale, signal }: { readonly freshForMs: number; readonly onStale: (text: string) => void; readonly signal?: AbortSignal },
-): Promise<Catalog> {
+export async function currentCatalog(place: PricePlace, { freshForMs, onStale, signal, ask }: CurrentOptions): Promise<Catalog> {
   const kept = cachedCatalog(place);
   // What seems to come from the future was asked by a clock that is not to be trusted.
   const age = kept === undefined ? Number.POSITIVE_INFINITY : Date.now() - kept.fetchedAt;
   if (kept !== undefined && age >= 0 && age < freshForMs) return kept;
   try {
-    return await refreshCatalog(place, signal);
+    return await refreshCatalog(place, signal, ask);
   } catch (cause) {
     const why = cause instanceof SpillwayError ? cause.message : String(cause);
     if (kept === undefined) {
@@ -94,7 +102,7 @@ export function cachedPlaces(): PricePlace[] {
   });
 }
 
-async function fetchCatalog(cloud: CloudName, region: string, signal: AbortSignal | undefined): Promise<Catalog> {
+async function fetchCatalog({ cloud, region }: PricePlace, signal: AbortSignal | undefined): Promise<Catalog> {
   if (cloud === "aws") return await (await import("../providers/aws/catalog.ts")).fetchAwsCatalog(region, signal);
   return await (await import("../providers/azure/catalog.ts")).fetchAzureCatalog(region, signal);
 }

@@ -45,7 +45,8 @@ function refuseForLocalMaster({ masters, pools }: CheckedSettings, carrier: Loca
     refuse(["masters", "endpoint"], "a master on this computer listens on a free loopback port of its own choice");
   for (const [name, { provider }] of Object.entries(pools)) {
     if (provider === "local") continue;
-    refuse(["masters", "pool"], `the hosts of pool "${name}" can't dial a master on this computer's loopback; choose a pool of hosts`);
+    const which = provider === "ssh" ? "hosts" : "machines";
+    refuse(["masters", "pool"], `the ${which} of pool "${name}" can't dial a master on this computer's loopback; choose that pool for it`);
   }
 }
 
@@ -66,7 +67,7 @@ function refuseForBursts(
       [...path, "provider"],
       provider === "local"
         ? "machines on this computer burst only where the master is on this computer too; use spare hosts (provider: ssh)"
-        : "hosts can't dial a master on this computer's loopback; use machines on this computer (provider: local), or a pool of hosts for the master",
+        : `${provider === "ssh" ? "hosts" : "machines elsewhere"} can't dial a master on this computer's loopback; use machines on this computer (provider: local), or another pool for the master`,
     );
   }
   for (const [index, { use }] of burst.rules.entries()) {

@@ -13,6 +13,7 @@ export const crashPoints = [
   // providers/aws, providers/azure
   "cloud.start",
   "cloud.delete",
+  "cloud.sweep",
   // bootstrap, over SSH
   "remote.upload",
   "remote.install",

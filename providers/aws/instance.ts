@@ -35,7 +35,7 @@ const bareMetalTimeout = "30m";
 export function makeAwsInstance(spec: AwsInstanceSpec, options: pulumi.CustomResourceOptions): MadeCloudMachine {
   const { identity, region, address } = spec;
   const { import: found, ...others } = awsRegion(region, options);
-  const instance = new Instance(identity.name, instanceArgs(spec, options), {
+  const instance = new Instance(identity.name, instanceArgs(spec, others), {
     ...others,
     ...(found === undefined ? {} : { import: found }),
     ...(isBareMetal(spec) && others.customTimeouts === undefined ? { customTimeouts: { create: bareMetalTimeout } } : {}),

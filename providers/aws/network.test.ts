@@ -94,6 +94,7 @@ it("takes the region's first three own zones where none is named", async () => {
 it("never lets SSH in from everywhere, and lets nobody in on the master's port where there is no master", () => {
   expect(() => letIn(spec({ sshFrom: ["198.51.100.7/32", "0.0.0.0/0"] }))).toThrow(expect.objectContaining({ code: "ssh-open-to-all" }));
   expect(() => letIn(spec({ sshFrom: ["::/0"] }))).toThrow(expect.objectContaining({ code: "ssh-open-to-all" }));
+  expect(letIn(spec({ sshFrom: ["::/0"], isOpenOnPurpose: true }))[0]).toMatchObject({ fromPort: 22, ipv6CidrBlocks: ["::/0"] });
   const { masterPort: _, ...without } = spec();
   expect(letIn(without).map(({ fromPort }) => fromPort)).toEqual([22]);
 });

@@ -70,7 +70,10 @@ export function awsProviderWith(other: Partial<AwsTiming>): Provider {
   };
 }
 
-/** As root, or as one who may use sudo without a password, which the login of a cloud's machine may. */
+/**
+ * As root, or as one who may use sudo without a password, which the login of a cloud's machine may. `halt` would leave the
+ * machine running for AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_ChangingInstanceInitiatedShutdownBehavior.html
+ */
 const powerOffScript = `[ "$(id -u)" = 0 ] && exec systemctl poweroff
 exec sudo -n systemctl poweroff`;
 

@@ -38,6 +38,10 @@ it.each([
     "image-gone",
   ],
   [
+    "waiting for EC2 Instance (i-0abc) create: unexpected state 'terminated', wanted target 'running'. last error: Server.InsufficientInstanceCapacity: There was insufficient capacity available to satisfy the launch request.",
+    "no-capacity",
+  ],
+  [
     "configuring provider: no valid credential sources for Terraform AWS Provider found. failed to refresh cached credentials",
     "credentials",
   ],

@@ -2,6 +2,7 @@
 import { teardownVariables } from "../node-removal.ts";
 import { readSettings } from "../settings-file.ts";
 import { stateLayout } from "../state-layout.ts";
+import { cloudTraces, endTraces, endUnrecordedMachines, forgetTraces } from "./end-in-clouds.ts";
 import { type ProgressOptions, trackProgress } from "./progress.ts";
 import { engineFailure, parallel } from "./up.ts";
 import { deleteOwnState, explained, openStack, ownsBackend, stackExists } from "./workspace.ts";
@@ -28,12 +29,17 @@ export async function destroy(environment: string, options: ProgressOptions & { 
   const progress = trackProgress(options);
   Object.assign(process.env, teardownVariables);
   if (options.forget === true) process.env.SPILLWAY_FORGET = environment;
+  const traces = await cloudTraces(environment);
   try {
+    if (traces !== undefined) await endUnrecordedMachines(environment, traces, options.onNotice);
     await explained(environment, () => stack.destroy({ parallel, onEvent: progress.onEvent, color: "never" }));
+    // Before the state goes, which alone knows the environment's id.
+    if (traces !== undefined) await endTraces(environment, traces, options.onNotice);
     await stack.workspace.removeStack(environment, { preserveConfig: true });
   } catch (error) {
     throw engineFailure(error, progress.errors, `./spillway destroy ${environment}`);
   }
+  forgetTraces(environment);
   deleteOwnState(environment);
   return { changes: progress.changes(), logs: layout.logs };
 }

@@ -10,6 +10,7 @@ import type { EnvironmentSettings } from "../settings.ts";
 import { readSettings } from "../settings-file.ts";
 import { stateLayout } from "../state-layout.ts";
 import { hourlyPrice, wantedMachines } from "../wanted-machines.ts";
+import { forgetTraces } from "./end-in-clouds.ts";
 import { foundInClouds } from "./found-in-clouds.ts";
 import { knownMachines } from "./machines.ts";
 import { type ProgressOptions, trackProgress } from "./progress.ts";
@@ -44,6 +45,7 @@ export async function up(environment: string, options: UpOptions): Promise<UpRes
   const { workspace } = stack;
   workspace.envVars = { ...workspace.envVars, ...options.variables };
   options.onStart?.();
+  forgetTraces(environment);
   const found = await foundMachines(environment, settings);
   const progress = trackProgress(options);
   try {

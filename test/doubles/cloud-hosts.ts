@@ -33,6 +33,8 @@ export interface HostMaker<Host extends PlacedHost> {
   place(wanted: WantedHost): Host;
   /** One that is free, for a public address of that region. */
   publicAddress(region: string): string;
+  /** One that goes with the hosts, however this process ends; the system's own temporary one when there is none. */
+  readonly directory?: string;
   /** Where the instances' metadata service is asked; undefined where hosts have none. The request's source address tells the host. */
   readonly metadata?: (handle: MetadataHandler) => Promise<() => Promise<void>>;
 }

@@ -65,7 +65,7 @@ export async function startCloud(moto: Moto, hosts: HostMaker<PlacedHost> = pret
     pendingMs: faults.pendingMs,
     takeBootWithoutNetwork: faults.takeBootWithoutNetwork,
   });
-  const metadata = await instanceMetadata({ instances: keeper.present, account });
+  const metadata = await instanceMetadata({ instances: keeper.present, account, directory: hosts.directory });
   const endMetadata = await hosts.metadata?.(metadata.handle);
 
   const forward = async (request: IncomingMessage, body: string) => {

@@ -26,10 +26,12 @@ export interface CloudStackOptions {
   /** What the cloud says that its users need (Cloud.environment). */
   readonly environment: Readonly<Record<string, string>>;
   readonly region?: string;
+  /** Where the state and the plugin lie; the system's temporary directory when not given. */
+  readonly under?: string;
 }
 
-export async function cloudStack({ program, environment, region = "eu-central-1" }: CloudStackOptions): Promise<CloudStack> {
-  const directory = mkdtempSync(join(tmpdir(), "spillway-cloud-stack-"));
+export async function cloudStack({ program, environment, region = "eu-central-1", under = tmpdir() }: CloudStackOptions): Promise<CloudStack> {
+  const directory = mkdtempSync(join(under, "spillway-cloud-stack-"));
   const plugin: PluginOnPath = putPluginOnPath("aws", directory);
   const stack = await LocalWorkspace.createOrSelectStack(
     { stackName: "test", projectName: "cloud", program },

@@ -18,8 +18,8 @@ export interface IdentitySigner {
 
 const run = promisify(execFile);
 
-export async function identitySigner(): Promise<IdentitySigner> {
-  const directory = mkdtempSync(join(tmpdir(), "spillway-cloud-identity-"));
+export async function identitySigner(under: string = tmpdir()): Promise<IdentitySigner> {
+  const directory = mkdtempSync(join(under, "spillway-cloud-identity-"));
   const [key, certificate] = [join(directory, "key.pem"), join(directory, "certificate.pem")];
   const subject = "/C=US/ST=Washington State/L=Seattle/O=Double of a cloud";
   await run("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "7", "-subj", subject, "-keyout", key, "-out", certificate]);

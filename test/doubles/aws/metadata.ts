@@ -36,14 +36,16 @@ export interface MetadataService {
 interface MetadataSource {
   readonly instances: () => readonly MetadataInstance[];
   readonly account: string;
+  /** For the signing key; the system's temporary one when not given. */
+  readonly directory: string | undefined;
 }
 
 const maxTokenSeconds = 21_600;
 
-export async function instanceMetadata({ instances, account }: MetadataSource): Promise<MetadataService> {
+export async function instanceMetadata({ instances, account, directory }: MetadataSource): Promise<MetadataService> {
   const tokens = new Map<string, { readonly instanceId: string; readonly until: number }>();
   const announced = new Map<string, Announced>();
-  const signer = await identitySigner();
+  const signer = await identitySigner(directory);
 
   const handle: MetadataHandler = async (request) => {
     const instance = instances().find(({ host, publicAddress }) => host.address === request.source || publicAddress === request.source);
