@@ -15,6 +15,7 @@ export const verbs: readonly Verb[] = [
   { name: "nodes", summary: "the nodes of the pool", load: async () => (await import("./commands/nodes.ts")).registerNodes },
   { name: "burst", summary: "machines bought for a while", load: async () => (await import("./commands/burst.ts")).registerBurst },
   { name: "cost", summary: "what bursts and nodes cost", load: async () => (await import("./commands/cost.ts")).registerCost },
+  { name: "prices", summary: "what the clouds sell", load: async () => (await import("./commands/prices.ts")).registerPrices },
   {
     name: "run",
     summary: "run a command on the pool and follow its output",

@@ -107,6 +107,7 @@ describe("the types that may be bought", () => {
     expect(typesOf([small, t4, a100], { gpu: { count: [1, 8] } }).toSorted()).toEqual(["g.t4", "p.a100"]);
     expect(typesOf([small, t4, a100], { gpu: { model: "t4", count: [1, 8] } })).toEqual(["g.t4"]);
     expect(typesOf([small, t4, a100], { gpu: { count: [2, 8] } })).toEqual(["p.a100"]);
+    expect(typesOf([small, t4, a100], { gpu: { model: "a*", count: [1, 8] } })).toEqual(["p.a100"]);
   });
 
   it("are of the wished architecture, and neither bare metal nor lent CPU unless that is said", () => {

@@ -10,6 +10,7 @@ import { matchesWildcard } from "./wildcard.ts";
 export interface TypeWish {
   readonly cpu: readonly [number, number];
   readonly memory?: readonly [number, number] | undefined;
+  /** The model with `*` for any characters. */
   readonly gpu?: { readonly model?: string | undefined; readonly count: readonly [number, number] } | undefined;
   readonly arch: readonly ("x64" | "arm64")[];
   /** With `*` for any characters. */
@@ -79,7 +80,7 @@ function isWanted(entry: CatalogEntry, wish: TypeWish): boolean {
   const isGpuWanted =
     wish.gpu === undefined
       ? gpus === 0
-      : within(gpus, wish.gpu.count) && (wish.gpu.model === undefined || entry.gpus.some(({ model }) => model === wish.gpu?.model));
+      : within(gpus, wish.gpu.count) && isModel(wish.gpu.model, entry);
   return (
     within(entry.cpu / 1000, wish.cpu) &&
     (wish.memory === undefined || within(entry.memory, wish.memory)) &&
@@ -89,6 +90,11 @@ function isWanted(entry: CatalogEntry, wish: TypeWish): boolean {
     (wish.burstable || !entry.isBurstable) &&
     (wish.names === undefined || wish.names.some((pattern) => matchesWildcard(pattern, entry.instanceType)))
   );
+}
+
+/** Clouds and drivers name one model in several ways: a100, a100-sxm4-40gb. */
+function isModel(wanted: string | undefined, { gpus }: CatalogEntry): boolean {
+  return wanted === undefined || gpus.some(({ model }) => matchesWildcard(wanted, model));
 }
 
 function offersOf(entry: CatalogEntry, market: Market, wish: CloudOfferWish, catalog: Catalog): Offer[] {

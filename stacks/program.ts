@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { describeError } from "../agent/contract/errors.ts";
 import { cloudsOf, type FoundMachines, loadClouds } from "./clouds.ts";
 import { Environment, type PoolSummary } from "./environment.ts";
+import { overridesOf } from "./guard-rails.ts";
 import { machinesLeftOut } from "./node-removal.ts";
 import { settingsOf } from "./settings-file.ts";
 import { stateLayout } from "./state-layout.ts";
@@ -14,6 +15,8 @@ export interface EnvironmentOutputs {
   readonly pool: pulumi.Output<PoolSummary>;
   /** Machines that can't be used and are no failure, each with the reason. */
   readonly leftOut: pulumi.Output<string[]>;
+  /** Guard rails that do not hold here, each as a sentence with the reason. */
+  readonly guardsSetAside: string[];
   /** The command that tells how to log in. */
   readonly login: string;
 }
@@ -26,7 +29,7 @@ export async function environmentProgram(found: FoundMachines = {}): Promise<Env
     clouds: await loadClouds(cloudsOf(settings)),
     found,
   });
-  return { masterUrl, ca, pool, leftOut, login: `./spillway login --env ${name}` };
+  return { masterUrl, ca, pool, leftOut, guardsSetAside: overridesOf(settings), login: `./spillway login --env ${name}` };
 }
 
 function readSettingsOf(name: string) {

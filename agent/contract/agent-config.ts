@@ -10,6 +10,10 @@ export const nodeTimers = z.object({
 });
 export type NodeTimers = z.infer<typeof nodeTimers>;
 
+/** Clouds that announce in a machine's metadata what they are about to do with it. */
+export const cloudName = z.enum(["aws", "azure"]);
+export type CloudName = z.infer<typeof cloudName>;
+
 export const agentConfig = z.object({
   node: z.string().describe("the node's name; the CN of its certificate"),
   endpoint: z.string().describe("https URL of the master, with port"),
@@ -40,6 +44,7 @@ export const agentConfig = z.object({
     })
     .optional()
     .describe("on nodes of bursts only"),
+  cloud: cloudName.optional().describe("whose machine it is: its metadata is asked for notices; none on machines that are no cloud's"),
 });
 export type AgentConfig = z.infer<typeof agentConfig>;
 
@@ -53,5 +58,10 @@ export const masterConfig = z.object({
   intermediateKeyFile: z.string().describe("its key, PKCS#8 PEM, 0600"),
   adminTokenSha256: z.string().describe("hex; the token itself is never on the machine"),
   timers: nodeTimers.prefault({}),
+  identityAuthorities: z
+    .array(z.string())
+    .max(64)
+    .optional()
+    .describe("PEM: certificates that vouch for instances of clouds beside those of AWS and Azure, for regions and clouds of one's own"),
 });
 export type MasterConfig = z.infer<typeof masterConfig>;

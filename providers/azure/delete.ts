@@ -1,4 +1,5 @@
 /** The end of what there is at Azure: of a machine with all that hangs on it, and of a thing that no machine needs. */
+import type { VirtualMachine } from "@azure/arm-compute";
 import type { GenericResourceExpanded } from "@azure/arm-resources";
 import { withCrashPoint } from "../../agent/contract/crash-point.ts";
 import { SpillwayError } from "../../agent/contract/errors.ts";
@@ -7,7 +8,7 @@ import { tagNames } from "../cloud-machine.ts";
 import type { ListedThing } from "../provider.ts";
 import { isSameId, parseArmId } from "./arm-id.ts";
 import { type AzureClients, azureClients } from "./client.ts";
-import { all, ifThere, networkApi } from "./list.ts";
+import { all, ifThere, networkApi, pathOf } from "./list.ts";
 import { type Operation, untilDone, untilSo } from "./patience.ts";
 
 /**
@@ -22,24 +23,38 @@ export async function deleteMachine(machine: Machine, where: string): Promise<vo
   const group = await ifThere(resources.resourceGroups.get(resourceGroup));
   // With its group all that was in it is gone.
   if (group === undefined) return;
+  const known = await ifThere(compute.virtualMachines.get(resourceGroup, name));
+  if (known !== undefined && isAnother(machine, known)) return;
   const inGroup = await all(resources.resources.listByResourceGroup(resourceGroup));
   const isBurstsGroup = machine.burst !== undefined && group.tags?.[tagNames.burst] === machine.burst;
   if (isBurstsGroup && inGroup.every((resource) => belongsTo(machine, resource))) {
     await deleteGroup(clients, resourceGroup, where);
     return;
   }
-  const known = await ifThere(compute.virtualMachines.get(resourceGroup, name));
-  if (known !== undefined) {
-    // Nothing on it is waited for: what may end in order has been drained before.
-    const options = { updateIntervalInMs: pollMs, forceDeletion: true };
-    await gone(() => compute.virtualMachines.delete(resourceGroup, name, options), where);
-    const isGone = async () => (await ifThere(compute.virtualMachines.get(resourceGroup, name))) === undefined;
-    await untilSo(isGone, where, { firstPauseMs: pollMs });
-  }
-  const left = inGroup.filter((resource) => !isSameId(resource.id ?? "", machine.providerId) && belongsTo(machine, resource));
+  // What is left of a machine that went otherwise is listed as a thing, by whose it is.
+  if (known === undefined) return;
+  // Nothing on it is waited for: what may end in order has been drained before.
+  const options = { updateIntervalInMs: pollMs, forceDeletion: true };
+  await gone(() => compute.virtualMachines.delete(resourceGroup, name, options), where);
+  const isGone = async () => (await ifThere(compute.virtualMachines.get(resourceGroup, name))) === undefined;
+  await untilSo(isGone, where, { firstPauseMs: pollMs });
+  // A group that is its owner's may hold another environment's node of the same name.
+  const environmentId = known.tags?.[tagNames.environmentId];
+  const left = inGroup.filter(
+    ({ id, tags }) => !isSameId(id ?? "", machine.providerId) && (tags?.[tagNames.environmentId] ?? environmentId) === environmentId,
+  );
   // An address can't go before the interface that holds it.
   for (const type of ["Microsoft.Network/networkInterfaces", "Microsoft.Network/publicIPAddresses", "Microsoft.Compute/disks"])
-    for (const resource of left) if (isSameId(resource.type ?? "", type)) await deleteResource(clients, resource.id ?? "", where);
+    for (const resource of left)
+      if (isSameId(resource.type ?? "", type) && belongsTo(machine, resource)) await deleteResource(clients, resource.id ?? "", where);
+}
+
+/**
+ * Whether a machine has taken the place of the one that is meant: the id at Azure is made of names, and so the same. Told by the
+ * UUID that Azure gives each machine, where it is known of the one that is meant.
+ */
+export function isAnother({ attributes }: Machine, { vmId }: Pick<VirtualMachine, "vmId">): boolean {
+  return attributes.vmId !== undefined && vmId !== undefined && !isSameId(attributes.vmId, vmId);
 }
 
 /** By the node's tag; of what Azure made without tags by the machine that holds it, or is its parent. */
@@ -80,7 +95,7 @@ async function deleteResource({ compute, resources, pollMs }: AzureClients, id: 
     () =>
       isSameId(type, "Microsoft.Compute/disks")
         ? compute.disks.delete(resourceGroup, name, options)
-        : resources.resources.deleteById(id, networkApi, options),
+        : resources.resources.deleteById(pathOf(id), networkApi, options),
     where,
   );
 }

@@ -17,30 +17,32 @@ export function endArgv(providerId: string, management = "https://management.azu
 }
 
 /**
- * With curl, wget or python3, whichever is there: images differ, and tasks' users may have taken one off. The token goes
- * through a pipe, since a command line can be read by every user of the machine. It tries for ten minutes, as long as a role
- * may take to be known everywhere.
+ * With curl, wget or python3, whichever is there: images differ, and tasks may have taken one off. The token stands in a
+ * command line, where every user of the machine can read it; but every user can ask for it as well. It tries for ten minutes,
+ * as long as a role may take to be known everywhere.
  */
-export const endScript = `vm=$1 group=$2 management=$3 identity=$4
+const endScript = `vm=$1 group=$2 management=$3 identity=$4
 call() {
   if command -v curl >/dev/null 2>&1; then
-    sed 's/.*/header = "&"/' | curl -sSf --max-time 60 --noproxy 169.254.169.254 -X "$1" -K - "$2"
+    curl -sSf --max-time 60 --noproxy 169.254.169.254 -X "$1" -H "$3" "$2"
   elif command -v wget >/dev/null 2>&1; then
-    sed 's/^/header = /' | wget -q -O - --timeout=60 --tries=1 --method="$1" --config=/dev/stdin "$2"
+    no_proxy=169.254.169.254 wget -q -O - --timeout=60 --tries=1 --method="$1" --header="$3" "$2"
   else
     python3 -c 'import sys, urllib.request as u
-headers = dict(line.rstrip("\\n").split(": ", 1) for line in sys.stdin)
-sys.stdout.write(u.urlopen(u.Request(sys.argv[2], method=sys.argv[1], headers=headers), timeout=60).read().decode())' "$1" "$2"
+method, url, header = sys.argv[1:]
+request = u.Request(url, method=method, headers=dict([header.split(": ", 1)]))
+sys.stdout.write(u.urlopen(request, timeout=60).read().decode())' "$1" "$2" "$3"
   fi
 }
-end() { printf 'Authorization: Bearer %s\\n' "$token" | call DELETE "$management$1" >/dev/null; }
+end() { call DELETE "$management$1" "Authorization: Bearer $token" >/dev/null; }
 left=20
 while [ "$left" -gt 0 ]; do
-  token=$(printf 'Metadata: true\\n' | call GET "$identity" | sed -n 's/.*"access_token" *: *"\\([^"]*\\)".*/\\1/p')
+  token=$(call GET "$identity" 'Metadata: true' | sed -n 's/.*"access_token" *: *"\\([^"]*\\)".*/\\1/p')
   if [ -n "$token" ]; then
-    machines=$(printf 'Authorization: Bearer %s\\n' "$token" |
-      call GET "$management$group/providers/Microsoft.Compute/virtualMachines?api-version=2024-11-01" |
-      tr ',{' '\\n\\n' | grep -c '"vmId"')
+    machines=$(
+      call GET "$management$group/providers/Microsoft.Compute/virtualMachines?api-version=2024-11-01" "Authorization: Bearer $token" |
+        tr ',{' '\\n\\n' | grep -c '"vmId"'
+    )
     [ "$machines" = 1 ] && end "$group?api-version=2024-11-01" && exit 0
     end "$vm?api-version=2024-11-01&forceDeletion=true" && exit 0
   fi

@@ -42,6 +42,6 @@ export function canTrustedLaunch(instanceType: string, arch: CloudMachineSpec["a
 }
 
 /** Sizes of the N family: NC, ND, NG, NV (Azure's naming conventions for sizes). */
-export function isGpuSize(instanceType: string): boolean {
+function isGpuSize(instanceType: string): boolean {
   return /^Standard_N[CDGV]/.test(instanceType);
 }

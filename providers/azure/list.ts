@@ -14,6 +14,9 @@ import { isNotFound, withAzureErrors } from "./problem.ts";
 /** That of the network's resources (2024-05-01), by which they are made, read and deleted one by one. */
 export const networkApi = "2024-05-01";
 
+/** USD/hour of a static public address, used or not ("Standard IPv4 Static Public IP" in Azure's price list, the same in most regions). */
+const publicAddressHourly = 0.005;
+
 /** Machines that are asked for their addresses at a time. */
 const askedAtOnce = 16;
 
@@ -55,14 +58,14 @@ export async function listAzure(environmentId: string, scope: CloudScope): Promi
   });
 }
 
-export interface Addresses {
+interface Addresses {
   readonly open?: string;
   readonly inner?: string;
 }
 
 /** The machine as it can be listed; its host key Azure does not know. */
-export function listedMachine(vm: VirtualMachine, withPower: VirtualMachine, { open, inner }: Addresses): ListedMachine[] {
-  const { id, name = "", tags = {}, location = "", zones, hardwareProfile, priority, timeCreated } = vm;
+function listedMachine(vm: VirtualMachine, withPower: VirtualMachine, { open, inner }: Addresses): ListedMachine[] {
+  const { id, name = "", tags = {}, location, zones, hardwareProfile, priority, timeCreated } = vm;
   const environmentId = tags[tagNames.environmentId];
   if (id === undefined || environmentId === undefined) return [];
   const burst = burstOf(tags);
@@ -84,6 +87,7 @@ export function listedMachine(vm: VirtualMachine, withPower: VirtualMachine, { o
       instanceType,
       market: priority === "Spot" || priority === "Low" ? "spot" : "on-demand",
       arch: instanceArch("azure", instanceType),
+      ...(vm.vmId === undefined ? {} : { vmId: vm.vmId.toLowerCase() }),
     },
     ...burst,
   };
@@ -93,7 +97,7 @@ export function listedMachine(vm: VirtualMachine, withPower: VirtualMachine, { o
   ];
 }
 
-export interface Found {
+interface Found {
   readonly environmentId: string;
   /** That bear the environment's tag. */
   readonly groups: readonly ResourceGroup[];
@@ -104,10 +108,10 @@ export interface Found {
 }
 
 /**
- * The environment's among them. A disk that Azure makes with its machine need not bear the machine's tags: it is ours by the
- * machine that holds it, and in a burst's group everything is. A group is told once no machine is in it.
+ * The environment's among them. A disk that Azure makes with its machine takes the machine's tags then, and nobody promises
+ * that: it is ours by the machine that holds it, and in a burst's group everything is. A group is told once no machine is in it.
  */
-export function thingsOf({ environmentId, groups, machines, resources }: Found): ListedThing[] {
+function thingsOf({ environmentId, groups, machines, resources }: Found): ListedThing[] {
   const groupOf = new Map(groups.map((group) => [group.name?.toLowerCase(), group] as const));
   const things = resources.flatMap((resource): ListedThing[] => {
     const { id, type, location: region = "", tags = {} } = resource;
@@ -119,11 +123,12 @@ export function thingsOf({ environmentId, groups, machines, resources }: Found):
     if (owner !== environmentId) return [];
     const burst = tags[tagNames.burst] ?? holder?.tags?.[tagNames.burst] ?? burstTags(group)[tagNames.burst];
     const of = holder?.id === undefined ? {} : { of: machineId(holder.id) };
-    return [{ kind, id, provider: "azure", region, environmentId, ...(burst === undefined ? {} : { burst }), ...of }];
+    const hourly = kind === "address" ? { hourly: publicAddressHourly } : {};
+    return [{ kind, id, provider: "azure", region, environmentId, ...(burst === undefined ? {} : { burst }), ...of, ...hourly }];
   });
   const inUse = new Set(machines.flatMap(({ id }) => (id === undefined ? [] : [parseArmId(id).resourceGroup.toLowerCase()])));
   const empty = groups.flatMap((group): ListedThing[] => {
-    const { id, name = "", location: region = "", tags = {} } = group;
+    const { id, name = "", location: region, tags = {} } = group;
     if (id === undefined || inUse.has(name.toLowerCase())) return [];
     return [{ kind: "resource-group", id, provider: "azure", region, environmentId, ...burstOf(tags) }];
   });
@@ -154,11 +159,11 @@ function holds(vm: VirtualMachine, { id = "", managedBy, type, tags = {} }: Gene
 async function addressesOf({ resources }: AzureClients, vm: VirtualMachine): Promise<Addresses> {
   const cards = vm.networkProfile?.networkInterfaces ?? [];
   const card = cards.find(({ primary }) => primary === true) ?? cards[0];
-  const found = card?.id === undefined ? undefined : await ifThere(resources.resources.getById(card.id, networkApi));
+  const found = card?.id === undefined ? undefined : await ifThere(resources.resources.getById(pathOf(card.id), networkApi));
   const properties = found?.properties as CardProperties | undefined;
   const { privateIPAddress: inner, publicIPAddress } = properties?.ipConfigurations?.[0]?.properties ?? {};
   const address =
-    publicIPAddress?.id === undefined ? undefined : await ifThere(resources.resources.getById(publicIPAddress.id, networkApi));
+    publicIPAddress?.id === undefined ? undefined : await ifThere(resources.resources.getById(pathOf(publicIPAddress.id), networkApi));
   const open = address?.properties?.ipAddress as string | undefined;
   return { ...(open === undefined ? {} : { open }), ...(inner === undefined ? {} : { inner }) };
 }
@@ -167,6 +172,11 @@ interface CardProperties {
   readonly ipConfigurations?: readonly {
     readonly properties?: { readonly privateIPAddress?: string; readonly publicIPAddress?: { readonly id?: string } };
   }[];
+}
+
+/** An id as the SDK puts it into a URL: it writes the first slash itself. */
+export function pathOf(id: string): string {
+  return id.replace(/^\//, "");
 }
 
 /** Undefined for what Azure does not find. */

@@ -1,4 +1,7 @@
-/** What things are called at Azure. The names are explicit and follow from whose they are: making a thing again finds the first one, since a PUT is idempotent. */
+/**
+ * What things are called at Azure. The names are explicit and follow from whose they are, so that there can be no second one of
+ * anything: Azure's PUT is idempotent, and Pulumi's provider refuses to make what exists, which is then taken over or deleted.
+ */
 import { createHash } from "node:crypto";
 
 /** The group of an environment in one region: its network, and the machines of its node pools there. At most 90 characters (Azure's naming rules). */

@@ -1,13 +1,14 @@
 /** The Pulumi provider of Azure as every resource here wants it: named by the program and never the engine's default one. */
 import { Provider } from "@pulumi/azure-native/provider.js";
 import type * as pulumi from "@pulumi/pulumi";
+import { currentSubscription } from "./client.ts";
 
 /** Without a provider of its own a resource would go to whatever subscription the engine happens to be logged in to. */
 export interface AzureOptions extends pulumi.CustomResourceOptions {
   readonly provider: pulumi.ProviderResource;
 }
 
-/** `subscription` undefined: the one that whoever runs the program is logged in to. */
+/** `subscription` undefined: the one that whoever runs the program works in, as for `list`. Throws `cloud-credentials` where there is none. */
 export function makeAzureProvider(name: string, subscription: string | undefined, options: pulumi.ResourceOptions = {}): Provider {
   return new Provider(
     name,
@@ -16,7 +17,7 @@ export function makeAzureProvider(name: string, subscription: string | undefined
       useDefaultAzureCredential: true,
       // It would tell Microsoft by its user agent which tool made the resources.
       disablePulumiPartnerId: true,
-      ...(subscription === undefined ? {} : { subscriptionId: subscription }),
+      subscriptionId: subscription ?? currentSubscription(),
     },
     options,
   );

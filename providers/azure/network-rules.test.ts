@@ -6,6 +6,11 @@ it.each(["0.0.0.0/0", "::/0", "*", "Internet"])("SSH is never open to %s", (bloc
   expect(open).toThrow(expect.objectContaining({ code: "ssh-open-to-all" }));
 });
 
+it("SSH is open to everyone where its owner has written why", () => {
+  const [ssh] = securityRules({ sshFrom: ["0.0.0.0/0"], isOpenOnPurpose: true, masterFrom: [] });
+  expect(ssh).toMatchObject({ access: "Allow", destinationPortRange: "22", sourceAddressPrefixes: ["0.0.0.0/0"] });
+});
+
 it("SSH is closed to the machines of the network themselves", () => {
   const rules = securityRules({ sshFrom: ["203.0.113.7/32"], masterFrom: [] });
   const [first, second] = rules.toSorted((a, b) => a.priority - b.priority);

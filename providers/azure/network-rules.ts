@@ -9,20 +9,18 @@ type Rule = Pick<
   "name" | "priority" | "direction" | "access" | "protocol" | "sourceAddressPrefix" | "sourceAddressPrefixes" | "destinationPortRange"
 > & { readonly priority: number; readonly name: string };
 
+type LetIn = Pick<CloudNetworkSpec, "sshFrom" | "isOpenOnPurpose" | "masterPort" | "masterFrom">;
+
 /**
  * The first rule that fits decides, the lowest number first; Azure's own (65000 and above) let the network's machines reach
  * each other and keep everyone else out. SSH is for `sshFrom` only, so it is kept from the network's other machines too: a
  * task on one of them has no business there.
  *
- * Throws `ssh-open-to-all` when `sshFrom` holds everyone.
+ * Throws `ssh-open-to-all` when `sshFrom` holds everyone and nobody has said that this is meant.
  */
-export function securityRules({
-  sshFrom,
-  masterPort,
-  masterFrom,
-}: Pick<CloudNetworkSpec, "sshFrom" | "masterPort" | "masterFrom">): Rule[] {
+export function securityRules({ sshFrom, isOpenOnPurpose = false, masterPort, masterFrom }: LetIn): Rule[] {
   const everyone = sshFrom.find((block) => block === "*" || block.toLowerCase() === "internet" || /\/0+$/.test(block));
-  if (everyone !== undefined) {
+  if (everyone !== undefined && !isOpenOnPurpose) {
     throw new SpillwayError(`SSH would be open to everyone (${everyone})`, {
       code: "ssh-open-to-all",
       where: "the network at Azure",

@@ -18,7 +18,7 @@ import { environmentGroupName } from "./names.ts";
 import type { AzureOptions } from "./native-provider.ts";
 import { securityRules } from "./network-rules.ts";
 
-export interface AzureNetworkSpec extends CloudNetworkSpec {
+interface AzureNetworkSpec extends CloudNetworkSpec {
   /** A NAT gateway, for machines that have no public address; it is billed by the hour. */
   readonly natGateway?: boolean;
 }
@@ -35,7 +35,7 @@ export interface AzureNetwork {
 const addressSpace = "10.200.0.0/16";
 const machineSubnet = "10.200.0.0/17";
 
-/** Throws `ssh-open-to-all` when SSH would be let in from everywhere. */
+/** Throws `ssh-open-to-all` when SSH would be let in from everywhere and nobody has said that this is meant. */
 export function makeAzureNetwork(name: string, spec: AzureNetworkSpec, options: AzureOptions): AzureNetwork {
   const { environment, environmentId, region: location } = spec;
   const tags = { [tagNames.environmentId]: environmentId, [tagNames.environment]: environment };

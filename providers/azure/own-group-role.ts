@@ -24,7 +24,7 @@ const actions = [
   "Microsoft.Network/publicIPAddresses/delete",
 ];
 
-export interface OwnGroupRoleSpec {
+interface OwnGroupRoleSpec {
   readonly environment: string;
   readonly environmentId: pulumi.Input<string>;
   /** Of any of the environment's networks: it names the subscription. */
@@ -53,7 +53,7 @@ export function makeOwnGroupRole(
   );
 }
 
-export interface OwnGroupSpec {
+interface OwnGroupSpec {
   readonly environmentId: pulumi.Input<string>;
   readonly burst: string;
   readonly machine: string;

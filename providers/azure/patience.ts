@@ -8,7 +8,7 @@ export interface Operation {
 }
 
 /** A group with its machines takes Azure up to some minutes. */
-export const longestChangeMs = 10 * 60_000;
+const longestChangeMs = 10 * 60_000;
 
 /** Throws `cloud-timeout` when Azure has not done it in time; it may still come to it. */
 export async function untilDone(operation: Operation, where: string, deadlineMs: number = longestChangeMs): Promise<void> {

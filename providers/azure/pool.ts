@@ -6,7 +6,7 @@ import type { Machine } from "../../agent/contract/machine.ts";
 import type { ListedThing, Listing, ListScope, MachineStatus, Provider } from "../provider.ts";
 import { parseArmId } from "./arm-id.ts";
 import { azureClients } from "./client.ts";
-import { deleteAzureThing, deleteMachine } from "./delete.ts";
+import { deleteAzureThing, deleteMachine, isAnother } from "./delete.ts";
 import { endArgv } from "./end-script.ts";
 import { ifThere, listAzure } from "./list.ts";
 import { untilDone, untilSo } from "./patience.ts";
@@ -58,11 +58,12 @@ export const azureProvider: Provider = {
     burst === undefined ? [] : endArgv(providerId, process.env.SPILLWAY_AZURE_ENDPOINT?.replace(/\/+$/, "")),
 };
 
-async function statusOf({ providerId }: Machine): Promise<Exclude<MachineStatus, "silent">> {
-  const { subscription, resourceGroup, name } = parseArmId(providerId);
+async function statusOf(machine: Machine): Promise<Exclude<MachineStatus, "silent">> {
+  const { subscription, resourceGroup, name } = parseArmId(machine.providerId);
   const { compute } = await azureClients(subscription);
-  const view = await ifThere(compute.virtualMachines.instanceView(resourceGroup, name));
-  return view === undefined ? "gone" : powerOf((view.statuses ?? []).map(({ code }) => code));
+  const vm = await ifThere(compute.virtualMachines.get(resourceGroup, name, { expand: "instanceView" }));
+  if (vm === undefined || isAnother(machine, vm)) return "gone";
+  return powerOf((vm.instanceView?.statuses ?? []).map(({ code }) => code));
 }
 
 function whereIs({ name, providerId }: Machine): string {

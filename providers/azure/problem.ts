@@ -2,7 +2,7 @@
 import { describeError, SpillwayError } from "../../agent/contract/errors.ts";
 import type { CloudProblem } from "../provider.ts";
 
-export interface AzureProblem {
+interface AzureProblem {
   readonly problem: CloudProblem;
   /** The next step. */
   readonly hint: string;
@@ -64,28 +64,28 @@ const unreachable = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|EHOSTUNREACH|EN
 
 /**
  * What an SDK call threw, as one error that says what to do: `cloud-<problem>`, `cloud-unreachable`, or `cloud-failed` for
- * what nobody knows. Azure's own code and sentence are told; of the request nothing is repeated. One that is ours already
- * stays as it is.
+ * what nobody knows. Azure's own code and sentence are told; the request, with its token, is left
+ * behind, also as a cause. One that is ours already stays as it is.
  */
 export function asSpillwayError(error: unknown, where: string): SpillwayError {
   if (error instanceof SpillwayError) return error;
   const text = textOf(error);
+  const cause = new Error(text);
   const known = statusOf(error) === 429 ? azureProblem("TooManyRequests") : azureProblem(text);
-  if (known !== undefined)
-    return new SpillwayError(`Azure: ${text}`, { code: `cloud-${known.problem}`, where, hint: known.hint, cause: error });
+  if (known !== undefined) return new SpillwayError(`Azure: ${text}`, { code: `cloud-${known.problem}`, where, hint: known.hint, cause });
   if (unreachable.test(text)) {
     return new SpillwayError(`Azure can't be reached: ${text}`, {
       code: "cloud-unreachable",
       where,
       hint: "Look at this computer's network and proxy, then run it again.",
-      cause: error,
+      cause,
     });
   }
   return new SpillwayError(`Azure: ${text}`, {
     code: "cloud-failed",
     where,
     hint: "Run it again; if it stays, Azure's activity log of that resource group has the whole story.",
-    cause: error,
+    cause,
   });
 }
 

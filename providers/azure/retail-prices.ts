@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
-import { SpillwayError } from "../../agent/contract/errors.ts";
+import { describeError, SpillwayError } from "../../agent/contract/errors.ts";
 import { diskTiers } from "./disk-tier.ts";
 
 const priceItem = z.object({
@@ -48,7 +48,7 @@ export function sizePrices(items: readonly PriceItem[]): SizePrices {
   for (const item of items) {
     const { armSkuName, skuName, productName, unitOfMeasure, retailPrice, type } = item;
     if (armSkuName === "" || unitOfMeasure !== "1 Hour" || type !== "Consumption" || !(retailPrice > 0)) continue;
-    if (/Windows|Cloud ?Services|Dedicated ?Host/i.test(productName) || /Low Priority$/.test(skuName)) continue;
+    if (/Windows|Cloud ?Services|Dedicated ?Host/i.test(productName) || skuName.endsWith("Low Priority")) continue;
     const prices = skuName.endsWith(" Spot") ? spot : onDemand;
     // Two meters of one size: the dearer one is what may be billed.
     prices.set(armSkuName, Math.max(retailPrice, prices.get(armSkuName) ?? 0));
@@ -121,7 +121,7 @@ async function readPage(url: URL, signal: AbortSignal | undefined): Promise<z.in
       return pricePage.parse(await response.json());
     } catch (cause) {
       if (signal?.aborted === true) throw cause;
-      if (attempt === mostAttempts) throw unreachable(String((cause as Error).message), cause);
+      if (attempt === mostAttempts) throw unreachable(describeError(cause), cause);
       // The list is throttled by address; a refusal passes within seconds.
       await delay(250 * 4 ** (attempt - 1), undefined, signal === undefined ? {} : { signal });
     }

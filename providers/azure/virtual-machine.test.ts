@@ -12,15 +12,16 @@ const environmentId = "5f0a1c9e-6a1e-4b59-9a5d-3f1f8a0f7d11";
 interface Made {
   readonly type: string;
   readonly name: string;
-  // biome-ignore lint: what a resource is made of has no one form
-  readonly inputs: Record<string, any>;
+  /** The id of what is taken over instead of made. */
+  readonly id: string | undefined;
+  readonly inputs: pulumi.runtime.MockResourceArgs["inputs"];
 }
 
 let made: Made[] = [];
 
 /** What Azure would answer: an id made of the names, and addresses. */
-function answer({ type, name, inputs }: pulumi.runtime.MockResourceArgs) {
-  made.push({ type, name, inputs });
+function answer({ type, name, inputs, id }: pulumi.runtime.MockResourceArgs) {
+  made.push({ type, name, inputs, id });
   const group = `/subscriptions/${subscription}/resourceGroups/${inputs.resourceGroupName}`;
   const kinds: Record<string, () => { id: string; state: object }> = {
     "azure-native:resources:ResourceGroup": () => ({ id: group, state: { name: inputs.resourceGroupName } }),
@@ -36,7 +37,7 @@ function answer({ type, name, inputs }: pulumi.runtime.MockResourceArgs) {
     // Azure Compute writes groups in capitals now and then.
     "azure-native:compute:VirtualMachine": () => ({
       id: `${group.toUpperCase()}/providers/Microsoft.Compute/virtualMachines/${inputs.vmName}`,
-      state: { identity: { ...inputs.identity, principalId: "principal-of-it" } },
+      state: { vmId: "02AAB8A4-74ef-476e-8182-f6d2ba4166a6", identity: { ...inputs.identity, principalId: "principal-of-it" } },
     }),
   };
   const known = kinds[type]?.();
@@ -56,10 +57,10 @@ function valueOf<T>(output: pulumi.Output<T>): Promise<T> {
 }
 
 const identity: CloudIdentity = { environment: "prod", environmentId, pool: "base", name: "base-1" };
-const network = { subnetId: "/subscriptions/s/subnet", securityGroupId: "/subscriptions/s/nsg", resourceGroup: "the-environments-group" };
+const place = { subnetId: "/subscriptions/s/subnet", securityGroupId: "/subscriptions/s/nsg", resourceGroup: "the-environments-group" };
 const plain: AzureMachineSpec = {
   identity,
-  network,
+  network: place,
   region: "westeurope",
   instanceType: "Standard_D2s_v5",
   arch: "x64",
@@ -159,6 +160,19 @@ describe("a machine of a node pool", () => {
     );
     expect(await valueOf(machine.host)).toBe("203.0.113.40");
     expect(await valueOf(machine.privateHost)).toBe("10.200.0.4");
+    expect(await valueOf(machine.vmId)).toBe("02aab8a4-74ef-476e-8182-f6d2ba4166a6");
+  });
+
+  it("is taken over with its interface and address where it is there already", async () => {
+    const group = `/subscriptions/${subscription}/resourceGroups/the-environments-group`;
+    const provider = makeAzureProvider("azure", subscription);
+    const there = `${group}/providers/Microsoft.Compute/virtualMachines/base-1`.toLowerCase();
+    const machine = makeAzureMachine(plain, { provider, import: there });
+    await valueOf(machine.resource.urn);
+    const card = only("network:NetworkInterface");
+    expect(only("compute:VirtualMachine").id).toBe(`${group}/providers/Microsoft.Compute/virtualMachines/base-1`);
+    expect(card.id).toBe(`${group}/providers/Microsoft.Network/networkInterfaces/${card.inputs.networkInterfaceName}`);
+    expect(only("network:PublicIPAddress").id).toContain("/providers/Microsoft.Network/publicIPAddresses/base-1-address-");
   });
 
   it("boots with a secure boot and a virtual TPM where image and size can", async () => {
@@ -232,7 +246,7 @@ describe("the role of a burst's machines", () => {
 describe("the network", () => {
   async function makeNetwork(more: object = {}) {
     const provider = makeAzureProvider("azure", subscription);
-    const made = makeAzureNetwork(
+    const result = makeAzureNetwork(
       "azure-westeurope",
       {
         environment: "prod",
@@ -246,8 +260,8 @@ describe("the network", () => {
       },
       { provider },
     );
-    await Promise.all(made.resources.map(({ urn }) => valueOf(urn)));
-    return made;
+    await Promise.all(result.resources.map(({ urn }) => valueOf(urn)));
+    return result;
   }
 
   it("has a group of its own and a private subnet behind the rules", async () => {

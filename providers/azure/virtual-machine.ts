@@ -13,7 +13,7 @@ import { PublicIPAddress } from "@pulumi/azure-native/network/publicIPAddress.js
 import * as pulumi from "@pulumi/pulumi";
 import { type CloudIdentity, type CloudMachineSpec, type MadeCloudMachine, tagsOf } from "../cloud-machine.ts";
 import { cloudUser } from "../user-data.ts";
-import { machineId } from "./arm-id.ts";
+import { machineId, parseArmId } from "./arm-id.ts";
 import { burstGroupOf } from "./burst-group.ts";
 import { billedDiskGiB } from "./disk-tier.ts";
 import { imageReference, securityProfile } from "./image.ts";
@@ -31,10 +31,19 @@ export interface AzureMachineSpec extends CloudMachineSpec {
   };
 }
 
-export function makeAzureMachine(spec: AzureMachineSpec, options: AzureOptions): MadeCloudMachine {
+interface MadeAzureMachine extends MadeCloudMachine {
+  /** The UUID that Azure gives each machine, lower case: it tells a machine from the one before it, whose id is the same, and signs its attested data. */
+  readonly vmId: pulumi.Output<string>;
+}
+
+/**
+ * Makes it. `options.import` is the id of a machine that is there already and in no state: it is taken over with its interface
+ * and address, since Pulumi's provider makes nothing that exists ("cannot create already existing resource").
+ */
+export function makeAzureMachine(spec: AzureMachineSpec, options: AzureOptions): MadeAzureMachine {
   const { identity, network, region: location } = spec;
   const { name, burst } = identity;
-  const group = burst === undefined ? undefined : burstGroupOf({ ...identity, burst }, location, options);
+  const group = burst === undefined ? undefined : burstGroupOf({ ...identity, burst }, location, importing(options, ""));
   const place: Place = {
     resourceGroupName: group?.name ?? network.resourceGroup,
     location,
@@ -77,7 +86,7 @@ export function makeAzureMachine(spec: AzureMachineSpec, options: AzureOptions):
       ...(burst === undefined ? {} : { identity: { type: "SystemAssigned" } }),
     },
     {
-      ...options,
+      ...importing(options, `Microsoft.Compute/virtualMachines/${name}`),
       ignoreChanges: ["osProfile.customData", "storageProfile.imageReference", ...(options.ignoreChanges ?? [])],
       // Azure refuses to change them on a machine that exists.
       replaceOnChanges: ["zones", "priority", "evictionPolicy", "billingProfile", ...(options.replaceOnChanges ?? [])],
@@ -92,6 +101,7 @@ export function makeAzureMachine(spec: AzureMachineSpec, options: AzureOptions):
     host: address === undefined ? privateHost : pulumi.all([address.ipAddress, privateHost]).apply(([open, inner]) => open ?? inner),
     privateHost,
     zone: machine.zones.apply((zones) => zones?.[0] ?? ""),
+    vmId: machine.vmId.apply((id) => id.toLowerCase()),
   };
 }
 
@@ -115,7 +125,7 @@ function makeAddress(spec: AzureMachineSpec, place: Place, options: AzureOptions
       deleteOption: keptOrGone(spec),
       tags: { ...place.tags, Name: called },
     },
-    options,
+    importing(options, `Microsoft.Network/publicIPAddresses/${withLife(called, spec)}`),
   );
 }
 
@@ -146,8 +156,17 @@ function makeInterface(
       ],
       tags: { ...place.tags, Name: called },
     },
-    options,
+    importing(options, `Microsoft.Network/networkInterfaces/${withLife(called, spec)}`),
   );
+}
+
+/** The options of a part of the machine: where the machine is taken over, so is the part beside it in its group, or with "" the group. */
+function importing(options: AzureOptions, part: string): AzureOptions {
+  const { import: machine, ...others } = options;
+  if (machine === undefined) return others;
+  const { subscription, resourceGroup } = parseArmId(machine);
+  const group = `/subscriptions/${subscription}/resourceGroups/${resourceGroup}`;
+  return { ...others, import: part === "" ? group : `${group}/providers/${part}` };
 }
 
 /** A fixed address outlives its machine, and so does the interface that holds it. */
@@ -186,5 +205,6 @@ function allowedToEnd(
   options: AzureOptions,
 ): pulumi.Resource {
   const principalId = machine.identity.apply((made) => made?.principalId ?? "");
-  return allowOwnGroup(`${name}-may-end`, { environmentId, burst, machine: name, groupId, principalId }, options);
+  const { import: _machine, ...others } = options;
+  return allowOwnGroup(`${name}-may-end`, { environmentId, burst, machine: name, groupId, principalId }, others);
 }

@@ -2,9 +2,11 @@
 import { mkdirSync } from "node:fs";
 import { SpillwayError } from "../../agent/contract/errors.ts";
 import { type BurstCeiling, burstCeiling } from "../burst-ceiling.ts";
+import { type CloudPoolCost, cloudPoolCosts } from "../cloud-pool-cost.ts";
 import { cloudsOf, type FoundMachines } from "../clouds.ts";
 import { engineWords } from "../engine-words.ts";
 import type { PoolSummary } from "../environment.ts";
+import { overridesOf } from "../guard-rails.ts";
 import { environmentProgram } from "../program.ts";
 import type { EnvironmentSettings } from "../settings.ts";
 import { readSettings } from "../settings-file.ts";
@@ -78,6 +80,10 @@ export interface Preview {
   readonly changes: readonly PlannedChange[];
   /** USD/hour of all machines once it is done, by the owner's own prices. */
   readonly hourly: number;
+  /** What node pools in clouds cost beyond that. */
+  readonly cloudPools: readonly CloudPoolCost[];
+  /** Guard rails that do not hold, each as a sentence with the reason. */
+  readonly guardsSetAside: readonly string[];
   /** What bursts may cost beyond that; undefined where the environment does not burst. */
   readonly bursts?: BurstCeiling;
 }
@@ -86,6 +92,7 @@ export interface Preview {
 export async function preview(environment: string, options: ProgressOptions): Promise<Preview> {
   const settings = readSettings(environment);
   const hourly = hourlyPrice(wantedMachines(settings));
+  const cloudPools = cloudPoolCosts(settings);
   const bursts = settings.burst === undefined ? {} : { bursts: burstCeiling(settings.burst) };
   const found = await foundMachines(environment, settings);
   const stack = await openStack(environment);
@@ -101,7 +108,7 @@ export async function preview(environment: string, options: ProgressOptions): Pr
     await explained(environment, () =>
       stack.preview({ program: programWith(found), parallel, refresh: true, onEvent: progress.onEvent, color: "never" }),
     );
-    return { changes: [...planned.values()], hourly, ...bursts };
+    return { changes: [...planned.values()], hourly, cloudPools, guardsSetAside: overridesOf(settings), ...bursts };
   } catch (error) {
     throw engineFailure(error, progress.errors, `./spillway preview ${environment}`);
   }

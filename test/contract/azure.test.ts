@@ -1,5 +1,5 @@
 /** Azure's provider against a double of Azure Resource Manager, through Azure's own SDKs. */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { createServer, type Server } from "node:net";
@@ -42,7 +42,7 @@ beforeEach(async () => {
 afterEach(async () => {
   vi.unstubAllEnvs();
   await azure.close();
-  expect(azure.unknown).toEqual([]);
+  if (azure.unknown.length > 0) throw new Error(`the double was asked what it does not know: ${azure.unknown.join(", ")}`);
 });
 
 interface Wanted {
@@ -173,7 +173,15 @@ describe("the list of an environment", () => {
       {
         machine: {
           ...mine,
-          attributes: { cloud: "azure", region: "westeurope", zone: "2", instanceType: "Standard_D4ps_v6", market: "spot", arch: "arm64" },
+          attributes: {
+            cloud: "azure",
+            region: "westeurope",
+            zone: "2",
+            instanceType: "Standard_D4ps_v6",
+            market: "spot",
+            arch: "arm64",
+            vmId: "vm-id-of-b7-n1",
+          },
         },
         environmentId,
         burst: "b7",
@@ -255,6 +263,14 @@ describe("deleting a machine", () => {
     expect(present("base-1", "base-1-disk", "base-1-interface", "base-1-address")).toEqual([false, false, false, false]);
   });
 
+  it("leaves another environment's things alone that bear the name of its node", async () => {
+    const machine = putMachine({ name: "base-1" });
+    const tags = { "spillway:environment-id": "another", "spillway:node": "base-1" };
+    azure.put({ id: `${shared}/providers/Microsoft.Compute/disks/theirs`, location, tags });
+    await azureProvider.delete(machine);
+    expect(present("disks/theirs", "base-1-disk")).toEqual([true, false]);
+  });
+
   it("deletes its burst's whole group when nothing else is in it", async () => {
     const machine = putMachine({ name: "b7-n1", group: bursts, burst: "b7" });
     await azureProvider.delete(machine);
@@ -279,6 +295,17 @@ describe("deleting a machine", () => {
     await azureProvider.delete(machine);
     expect(await azureProvider.status(machine)).toBe("gone");
     expect(present("spillway-env-westeurope")).toEqual([true]);
+  });
+});
+
+describe("a machine that has taken the place of another of the same name", () => {
+  it("is not taken for the one before it, of which Azure's own UUID is known", async () => {
+    const fresh = putMachine({ name: "base-1" });
+    const old = { ...fresh, attributes: { vmId: "vm-id-of-the-one-before" } };
+    expect(await azureProvider.status(old)).toBe("gone");
+    await expect(azureProvider.start(old)).rejects.toMatchObject({ code: "machine-gone" });
+    await azureProvider.delete(old);
+    expect(await azureProvider.status({ ...fresh, attributes: { vmId: "VM-ID-OF-BASE-1" } })).toBe("running");
   });
 });
 
@@ -327,7 +354,10 @@ describe("deleting a thing", () => {
 describe("starting a machine", () => {
   let ssh: Server;
   beforeEach(async () => {
-    ssh = createServer((socket) => socket.end("SSH-2.0-double\r\n"));
+    ssh = createServer((socket) => {
+      socket.on("error", () => undefined);
+      socket.end("SSH-2.0-double\r\n");
+    });
     await new Promise<void>((resolve) => {
       ssh.listen(0, "127.0.0.1", resolve);
     });
@@ -387,8 +417,12 @@ describe("the command by which a burst's machine ends itself", () => {
   /** The double is served by this very process, so that it must go on while the script runs. */
   async function end(providerId: string, bin: string): Promise<void> {
     const [shell = "", ...words] = endArgv(providerId, azure.url, azure.tokenUrl);
-    const { spawn } = await import("node:child_process");
-    const child = spawn(shell, words, { env: { PATH: bin }, stdio: ["ignore", "ignore", "inherit"] });
+    const child = spawn(shell, words, {
+      env: { PATH: bin },
+      stdio: ["ignore", "ignore", "inherit"],
+      timeout: 20_000,
+      killSignal: "SIGKILL",
+    });
     expect(await new Promise((resolve) => child.once("exit", resolve))).toBe(0);
   }
 

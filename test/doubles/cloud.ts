@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { DescribeSubnetsCommand } from "@aws-sdk/client-ec2";
+import { DescribeSubnetsCommand, ModifyInstanceAttributeCommand } from "@aws-sdk/client-ec2";
 import { errorAnswer, instanceIds, publicAddresses, rewriteInstances, terminatedAnswer, withAddresses } from "./aws/ec2-answers.ts";
 import { type Ec2Call, ec2Call, filtersOf, listOf, withoutFilter } from "./aws/ec2-call.ts";
 import { calledInstances, type Faults, faultState } from "./aws/faults.ts";
@@ -39,6 +39,11 @@ export interface Cloud<Host extends PlacedHost> {
   stop(): Promise<void>;
 }
 
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
 /** How often moto is looked at for what was done past the double, ms. */
 const lookEveryMs = 200;
 const account = "123456789012"; // Moto's own.
@@ -50,7 +55,7 @@ export async function startCloud(moto: Moto, hosts: HostMaker<PlacedHost> = pret
   const calls: string[] = [];
   const regions = new Set<string>();
   const publics = new Map<string, string>();
-  const launches = new Map<string, Promise<{ status: number; body: string }>>();
+  const launches = new Map<string, Promise<Answer>>();
   const timers = new Set<NodeJS.Timeout>();
 
   const publicAddressFor = (motoAddress: string, region: string): string => {
@@ -63,6 +68,7 @@ export async function startCloud(moto: Moto, hosts: HostMaker<PlacedHost> = pret
     hosts,
     publicAddressFor,
     pendingMs: faults.pendingMs,
+    hiddenMs: faults.hiddenMs,
     takeBootWithoutNetwork: faults.takeBootWithoutNetwork,
   });
   const metadata = await instanceMetadata({ instances: keeper.present, account, directory: hosts.directory });
@@ -92,8 +98,20 @@ export async function startCloud(moto: Moto, hosts: HostMaker<PlacedHost> = pret
     }
   };
 
+  /** Moto drops the protection that a launch asks for. */
+  const launch = async ({ region, parameters }: Ec2Call, act: () => Promise<Answer>) => {
+    const result = await act();
+    if (result.status !== 200 || parameters.get("DisableApiTermination") !== "true") return result;
+    const client = motoClient(moto.url, region);
+    for (const InstanceId of instanceIds(result.body)) {
+      await client.send(new ModifyInstanceAttributeCommand({ InstanceId, DisableApiTermination: { Value: true } }));
+    }
+    client.destroy();
+    return result;
+  };
+
   /** Calls that moto does not do as the cloud does. */
-  const run = async (call: Ec2Call, forwardBody: (parameters: URLSearchParams) => Promise<{ status: number; body: string }>) => {
+  const run = async (call: Ec2Call, forwardBody: (parameters: URLSearchParams) => Promise<Answer>) => {
     const { parameters, region, action } = call;
     if (action === "DescribeImages") return describeImages(call);
     if (action === "TerminateInstances") {
@@ -109,9 +127,9 @@ export async function startCloud(moto: Moto, hosts: HostMaker<PlacedHost> = pret
     }
     // The same token is the same launch, and its answer (API reference, "Ensuring idempotency").
     const token = parameters.get("ClientToken");
-    if (token === null) return await forwardBody(parameters);
+    if (token === null) return await launch(call, () => forwardBody(parameters));
     const key = `${region} ${token}`;
-    const launched = launches.get(key) ?? forwardBody(parameters);
+    const launched = launches.get(key) ?? launch(call, () => forwardBody(parameters));
     launches.set(key, launched);
     const result = await launched;
     if (result.status !== 200) launches.delete(key);
@@ -120,7 +138,7 @@ export async function startCloud(moto: Moto, hosts: HostMaker<PlacedHost> = pret
 
   /** The lab's addresses in what is asked become moto's. */
   const inMotosWords = (parameters: URLSearchParams): URLSearchParams => {
-    const back = new Map([...publics].map(([moto, lab]) => [lab, moto]));
+    const back = new Map([...publics].map(([motos, labs]) => [labs, motos]));
     for (const { host, description } of keeper.present()) {
       if (description.PrivateIpAddress !== undefined) back.set(host.address, description.PrivateIpAddress);
     }
@@ -132,30 +150,47 @@ export async function startCloud(moto: Moto, hosts: HostMaker<PlacedHost> = pret
     return withAddresses(rewriteInstances(xml, keeper.shown, onlyStates), publics);
   };
 
-  const serve = async (request: IncomingMessage, response: ServerResponse) => {
-    const body = await bodyOf(request);
-    const call = ec2Call(request.headers, body);
-    if (call === undefined) {
-      const { status, body: text } = await forward(request, body);
-      // What JSON services and query services say their answers are.
-      const type = request.headers["x-amz-target"] === undefined ? "text/xml" : "application/x-amz-json-1.1";
-      return void response.writeHead(status, { "content-type": type }).end(text);
-    }
+  /** A new instance is pending in the answer that tells of it, however fast its machine is, and found there if nowhere else. */
+  const pendingNow = (call: Ec2Call, xml: string): string => {
+    for (const address of publicAddresses(xml)) publicAddressFor(address, call.region);
+    const shownOf = (id: string) => ({ state: "pending" as const, addresses: keeper.shown(id)?.addresses ?? new Map<string, string>() });
+    return withAddresses(rewriteInstances(xml, shownOf), publics);
+  };
+
+  /** Undefined: nobody is ever told. */
+  const answerTo = async (call: Ec2Call, pass: (parameters: URLSearchParams) => Promise<Answer>): Promise<Answer | undefined> => {
     calls.push(call.action);
     const refusal = await faults.refusal(call, zoneOf(call.region));
-    if (refusal !== undefined) return void response.writeHead(refusal.status, xmlHeaders()).end(refusal.body);
-    const silent = call.action === "RunInstances" && faults.takeCreateNeverAnswers();
+    if (refusal !== undefined) return refusal;
+    const hidden = calledInstances(call).find((id) => keeper.shown(id)?.isHidden === true);
+    if (hidden !== undefined) {
+      return { status: 400, body: errorAnswer("InvalidInstanceID.NotFound", `The instance ID '${hidden}' does not exist`) };
+    }
+    const isSilent = call.action === "RunInstances" && faults.takeCreateNeverAnswers();
     const parameters = inMotosWords(call.parameters);
     const onlyStates = call.action === "DescribeInstances" ? filtersOf(parameters).get("instance-state-name") : undefined;
     const asked = onlyStates === undefined ? parameters : withoutFilter(parameters, "instance-state-name");
-    const { status, body: text } = await run({ ...call, parameters: asked }, (words) => forward(request, String(words)));
+    const { status, body } = await run({ ...call, parameters: asked }, pass);
     regions.add(call.region);
     if (/^(Run|Start|Stop|Terminate)Instances$|Address$/.test(call.action)) await keeper.look(call.region);
     if (call.action === "RebootInstances" && status === 200) for (const id of listOf(parameters, "InstanceId")) keeper.reboot(id);
-    // Its machines are there, and whoever asked waits until it gives up.
-    if (silent) return;
-    const shown = call.action === "RunInstances" ? pendingNow(text, keeper.shown) : inLabsWords(call, text, onlyStates);
-    response.writeHead(status, xmlHeaders()).end(inLabsWords(call, shown, undefined));
+    if (isSilent) return undefined;
+    if (call.action === "RunInstances") return { status, body: pendingNow(call, body) };
+    return { status, body: inLabsWords(call, body, onlyStates) };
+  };
+
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const body = await bodyOf(request);
+    const call = ec2Call(request.headers, body);
+    if (call !== undefined) {
+      const told = await answerTo(call, (parameters) => forward(request, String(parameters)));
+      if (told !== undefined) response.writeHead(told.status, xmlHeaders()).end(told.body);
+      return;
+    }
+    const { status, body: text } = await forward(request, body);
+    // What JSON services and query services say their answers are.
+    const type = request.headers["x-amz-target"] === undefined ? "text/xml" : "application/x-amz-json-1.1";
+    response.writeHead(status, { "content-type": type }).end(text);
   };
 
   const server = createServer((request, response) => {
@@ -221,12 +256,6 @@ function encodedTwice(parameters: URLSearchParams): URLSearchParams {
   const changed = new URLSearchParams(parameters);
   changed.set("UserData.Value", Buffer.from(value).toString("base64"));
   return changed;
-}
-
-/** A new instance is pending in the answer that tells of it, however fast its machine is. */
-function pendingNow(xml: string, shownOf: Parameters<typeof rewriteInstances>[1]): string {
-  const ids = new Set(instanceIds(xml));
-  return rewriteInstances(xml, (id) => (ids.has(id) ? { addresses: shownOf(id)?.addresses ?? new Map(), state: "pending" } : undefined));
 }
 
 function bodyOf(request: IncomingMessage): Promise<string> {

@@ -30,7 +30,12 @@ export interface CloudStackOptions {
   readonly under?: string;
 }
 
-export async function cloudStack({ program, environment, region = "eu-central-1", under = tmpdir() }: CloudStackOptions): Promise<CloudStack> {
+export async function cloudStack({
+  program,
+  environment,
+  region = "eu-central-1",
+  under = tmpdir(),
+}: CloudStackOptions): Promise<CloudStack> {
   const directory = mkdtempSync(join(under, "spillway-cloud-stack-"));
   const plugin: PluginOnPath = putPluginOnPath("aws", directory);
   const stack = await LocalWorkspace.createOrSelectStack(

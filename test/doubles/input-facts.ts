@@ -47,7 +47,10 @@ export function inputFailures(facts: InputFacts, inputs: Bag, what: string, path
   for (const [name, fact] of Object.entries(facts)) {
     if (fact.required === true && inputs[name] === undefined) {
       // In the words of Pulumi's bridge to Terraform providers.
-      failures.push({ property: path === "" ? name : `${path}.${name}`, reason: `Missing required argument. The argument "${name}" is required` });
+      failures.push({
+        property: path === "" ? name : `${path}.${name}`,
+        reason: `Missing required argument. The argument "${name}" is required`,
+      });
     }
   }
   return failures;
@@ -61,7 +64,6 @@ function valueFailures(fact: InputFact, value: unknown, what: string, property: 
     case "string":
     case "number":
     case "boolean": {
-      // biome-ignore lint: the names of the types are those that typeof gives.
       if (typeof value !== fact.type) return wrong(`${property} must be a ${fact.type}, not ${JSON.stringify(value)}`);
       if (fact.oneOf !== undefined && !fact.oneOf.includes(value))
         return wrong(`expected ${property} to be one of ${JSON.stringify(fact.oneOf)}, got ${String(value)}`);
@@ -77,9 +79,7 @@ function valueFailures(fact: InputFact, value: unknown, what: string, property: 
       return isBag ? inputFailures(fact.of ?? {}, value as Bag, what, property) : wrong(`${property} must be an object`);
     case "objects":
       if (!Array.isArray(value)) return wrong(`${property} must be a list`);
-      return value.flatMap((each, at) =>
-        isUnknown(each) ? [] : inputFailures(fact.of ?? {}, each as Bag, what, `${property}[${at}]`),
-      );
+      return value.flatMap((each, at) => (isUnknown(each) ? [] : inputFailures(fact.of ?? {}, each as Bag, what, `${property}[${at}]`)));
     case "json":
       break;
   }
@@ -112,7 +112,7 @@ export function differences(facts: InputFacts, before: Bag, said: Bag, wanted: B
       return gone ? [{ path: at, replaces: fact.replaces === true }] : [];
     }
     if (fact.type === "object" && fact.replaces !== true && isBagValue(now) && isBagValue(was)) {
-      return differences(fact.of ?? {}, was, isBagValue(said[name]) ? (said[name] as Bag) : {}, now, at);
+      return differences(fact.of ?? {}, was, isBagValue(said[name]) ? said[name] : {}, now, at);
     }
     return same(fact, was, now) ? [] : [{ path: at, replaces: fact.replaces === true }];
   });

@@ -3,15 +3,15 @@
  * proto/pulumi/provider.proto, spoken directly, since the SDK's own server keeps provider settings, timeouts and previews to itself.
  */
 import { randomBytes } from "node:crypto";
-import { Metadata, Server, ServerCredentials, type sendUnaryData, type ServerUnaryCall, status } from "@grpc/grpc-js";
+import { Metadata, Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
 import pluginProto from "@pulumi/pulumi/proto/plugin_pb.js";
 import providerGrpc from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import providerProto from "@pulumi/pulumi/proto/provider_pb.js";
 import statusProto from "@pulumi/pulumi/proto/status_pb.js";
 import anyProto from "google-protobuf/google/protobuf/any_pb.js";
 import emptyProto from "google-protobuf/google/protobuf/empty_pb.js";
-import structProto from "google-protobuf/google/protobuf/struct_pb.js";
-import { type Bag, differences, type InputFacts, inputFailures, isUnknown, saidAgain, unknownValue, withDefaults } from "./input-facts.ts";
+import { type Bag, differences, type InputFacts, inputFailures, saidAgain, unknownValue, withDefaults } from "./input-facts.ts";
+import { bagOf, failureList, plainSettings, structOf } from "./property-bag.ts";
 
 /** A type of resource. State, as the engine keeps it, is what `create`, `update` and `read` return. */
 export interface ResourceKind<Context> {
@@ -91,7 +91,9 @@ export async function servePlugin<Context>(double: PluginDouble<Context>): Promi
       const reply = new providerProto.CheckResponse();
       const news = bagOf(request.getNews());
       reply.setInputs(structOf(news));
-      reply.setFailuresList(failureList(inputFailures(double.settings, plainSettings(news), `the provider ${double.name}`)));
+      reply.setFailuresList(
+        failureList(inputFailures(double.settings, plainSettings(double.settings, news), `the provider ${double.name}`)),
+      );
       return reply;
     }),
     diffConfig: unary(async () => {
@@ -100,10 +102,8 @@ export async function servePlugin<Context>(double: PluginDouble<Context>): Promi
       return reply;
     }),
     configure: unary(async (request: InstanceType<typeof providerProto.ConfigureRequest>) => {
-      settings = plainSettings(bagOf(request.getArgs()));
-      for (const [key, value] of request.getVariablesMap().entries()) {
-        settings[key.slice(key.lastIndexOf(":") + 1)] ??= plainSetting(value);
-      }
+      const variables = [...request.getVariablesMap().entries()].map(([key, value]) => [key.slice(key.lastIndexOf(":") + 1), value]);
+      settings = plainSettings(double.settings, { ...Object.fromEntries(variables), ...bagOf(request.getArgs()) });
       const reply = new providerProto.ConfigureResponse();
       // Secrets come in plain, and the engine marks outputs of the same name again, as with Pulumi's bridged providers.
       reply.setSupportspreview(true);
@@ -145,7 +145,7 @@ export async function servePlugin<Context>(double: PluginDouble<Context>): Promi
       reply.setReplacesList(replaces);
       // A name that a person chose can't be there twice.
       const name = kind.autoName;
-      const isChosen = name !== undefined && !((wanted.__defaults ?? []) as string[]).includes(name) && state[name] === wanted[name];
+      const isChosen = name !== undefined && !autoNamed(wanted).includes(name) && state[name] === wanted[name];
       reply.setDeletebeforereplace(isChosen);
       return reply;
     }),
@@ -154,7 +154,9 @@ export async function servePlugin<Context>(double: PluginDouble<Context>): Promi
       const inputs = bagOf(request.getProperties());
       const reply = new providerProto.CreateResponse();
       if (request.getPreview()) {
-        reply.setProperties(structOf({ ...Object.fromEntries(kind.computed.map((name) => [name, unknownValue])), ...withoutDefaultsMark(inputs) }));
+        reply.setProperties(
+          structOf({ ...Object.fromEntries(kind.computed.map((name) => [name, unknownValue])), ...withoutDefaultsMark(inputs) }),
+        );
         return reply;
       }
       const made = await kind.create(inputs, contextFor(inputs, request.getTimeout()));
@@ -201,9 +203,11 @@ export async function servePlugin<Context>(double: PluginDouble<Context>): Promi
   const server = new Server({ "grpc.max_receive_message_length": -1 });
   // Whatever the engine asks beyond this is told to be unknown, as to any provider that lacks it.
   // oxlint-disable-next-line typescript/no-explicit-any
-  server.addService((providerGrpc as any).ResourceProviderService, service as any);
+  server.addService((providerGrpc as any).ResourceProviderService, service);
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) => (error === null ? resolve(bound) : reject(error)));
+    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
+    );
   });
   endWithParent();
   process.on("SIGINT", () => process.exit(0));
@@ -219,11 +223,12 @@ function endWithParent(): void {
 }
 
 function unary<Request, Reply>(answer: (request: Request) => Promise<Reply>) {
-  return (call: ServerUnaryCall<Request, Reply>, done: sendUnaryData<Reply>): void => {
-    answer(call.request).then(
-      (reply) => done(null, reply),
-      (error: unknown) => done(error instanceof MadeButFailed ? recorded(error) : { code: status.UNKNOWN, details: messageOf(error) }),
-    );
+  return async (call: ServerUnaryCall<Request, Reply>, done: sendUnaryData<Reply>): Promise<void> => {
+    try {
+      done(null, await answer(call.request));
+    } catch (error) {
+      done(error instanceof MadeButFailed ? recorded(error) : { code: status.UNKNOWN, details: messageOf(error) });
+    }
   };
 }
 
@@ -244,6 +249,9 @@ function recorded(error: MadeButFailed) {
   return { code: status.UNKNOWN, details: error.message, metadata };
 }
 
+/** Where Pulumi's bridge to Terraform providers notes which inputs it chose itself (pulumi-terraform-bridge, pkg/tfbridge/schema.go). */
+const defaultsMark = "__defaults";
+
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
@@ -251,44 +259,15 @@ function messageOf(error: unknown): string {
 function withAutoName<Context>(kind: ResourceKind<Context>, inputs: Bag, olds: Bag, urn: string): Bag {
   const { autoName } = kind;
   if (autoName === undefined || inputs[autoName] !== undefined || inputs[`${autoName}Prefix`] !== undefined) return inputs;
-  const wasAuto = ((olds.__defaults ?? []) as string[]).includes(autoName);
+  const wasAuto = autoNamed(olds).includes(autoName);
   const name = wasAuto ? olds[autoName] : `${urn.split("::").at(-1)}-${randomBytes(4).toString("hex").slice(0, 7)}`;
-  // Where the engine's own mark of defaults stands for bridged providers.
-  return { ...inputs, [autoName]: name, __defaults: [autoName] };
+  return { ...inputs, [autoName]: name, [defaultsMark]: [autoName] };
 }
 
-function withoutDefaultsMark({ __defaults, ...inputs }: Bag): Bag {
+function autoNamed(inputs: Bag): readonly string[] {
+  return (inputs[defaultsMark] ?? []) as string[];
+}
+
+function withoutDefaultsMark({ [defaultsMark]: _mark, ...inputs }: Bag): Bag {
   return inputs;
-}
-
-function failureList(failures: readonly { property: string; reason: string }[]) {
-  return failures.map(({ property, reason }) => {
-    const failure = new providerProto.CheckFailure();
-    failure.setProperty(property);
-    failure.setReason(reason);
-    return failure;
-  });
-}
-
-/** Settings of a provider are strings; what is not one in the program is JSON. */
-function plainSettings(settings: Bag): Bag {
-  return Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, typeof value === "string" ? plainSetting(value) : value]));
-}
-
-function plainSetting(value: string): unknown {
-  if (isUnknown(value) || !/^([[{]|true$|false$|\d+$)/.test(value)) return value;
-  try {
-    return JSON.parse(value);
-  } catch {
-    return value;
-  }
-}
-
-function structOf(bag: Bag) {
-  // Through JSON: what is undefined goes, and the engine knows no such value.
-  return structProto.Struct.fromJavaScript(JSON.parse(JSON.stringify(bag)));
-}
-
-function bagOf(struct: { toJavaScript(): unknown } | undefined): Bag {
-  return (struct?.toJavaScript() ?? {}) as Bag;
 }

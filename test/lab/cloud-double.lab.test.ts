@@ -1,7 +1,13 @@
 /** The cloud of the tests with machines in the lab: a program of the real @pulumi/aws SDK makes a machine that boots, answers and goes. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { AssociateAddressCommand, AllocateAddressCommand, DescribeInstancesCommand, EC2Client, TerminateInstancesCommand } from "@aws-sdk/client-ec2";
+import {
+  AllocateAddressCommand,
+  AssociateAddressCommand,
+  DescribeInstancesCommand,
+  EC2Client,
+  TerminateInstancesCommand,
+} from "@aws-sdk/client-ec2";
 import { getAmiOutput } from "@pulumi/aws/ec2/getAmi.js";
 import { Instance } from "@pulumi/aws/ec2/instance.js";
 import { InternetGateway } from "@pulumi/aws/ec2/internetGateway.js";
@@ -58,10 +64,15 @@ beforeAll(async () => {
   const userDataBase64 = Buffer.from(userData(readFileSync(seed, "utf8"), seedKey)).toString("base64");
   const program = async () => {
     const vpc = new Vpc("net", { cidrBlock: "10.20.0.0/16" });
-    const subnet = new Subnet("net", { vpcId: vpc.id, cidrBlock: "10.20.1.0/24", availabilityZone: `${region}a`, mapPublicIpOnLaunch: true });
+    const subnet = new Subnet("net", {
+      vpcId: vpc.id,
+      cidrBlock: "10.20.1.0/24",
+      availabilityZone: `${region}a`,
+      mapPublicIpOnLaunch: true,
+    });
     const gateway = new InternetGateway("net", { vpcId: vpc.id });
     const table = new RouteTable("net", { vpcId: vpc.id, routes: [{ cidrBlock: "0.0.0.0/0", gatewayId: gateway.id }] });
-    new RouteTableAssociation("net", { subnetId: subnet.id, routeTableId: table.id });
+    void new RouteTableAssociation("net", { subnetId: subnet.id, routeTableId: table.id });
     const group = new SecurityGroup("net", {
       vpcId: vpc.id,
       ingress: [{ protocol: "tcp", fromPort: 22, toPort: 22, cidrBlocks: ["0.0.0.0/0"] }],
@@ -90,10 +101,12 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   client?.destroy();
-  // Each in its turn, whatever the one before has left.
-  await Promise.allSettled([Promise.resolve(cloud?.stop())]);
-  stack?.remove();
-  await lab?.close();
+  try {
+    await cloud?.stop();
+  } finally {
+    stack?.remove();
+    await lab?.close();
+  }
 });
 
 async function up(...wanted: string[]): Promise<void> {
@@ -204,7 +217,9 @@ test("destroy leaves no machine in the cloud and no host in the lab", async () =
   await stack.stack.destroy();
   expect(await stack.exported()).toEqual([]);
   const { Reservations = [] } = await client.send(
-    new DescribeInstancesCommand({ Filters: [{ Name: "instance-state-name", Values: ["pending", "running", "shutting-down", "stopping", "stopped"] }] }),
+    new DescribeInstancesCommand({
+      Filters: [{ Name: "instance-state-name", Values: ["pending", "running", "shutting-down", "stopping", "stopped"] }],
+    }),
   );
   expect(Reservations.flatMap(({ Instances = [] }) => Instances)).toEqual([]);
   expect(cloud.instances()).toEqual([]);

@@ -4,7 +4,7 @@
  */
 import { type BudgetView, type BudgetWindow, type BurstRow, costOf } from "../../contract/ledger.ts";
 import { formatDuration, formatUsd } from "../../contract/quantities.ts";
-import { startOfDay, startOfMonth } from "./calendar.ts";
+import { startOfDay, startOfMonth } from "../../contract/calendar.ts";
 import { cost, heldFor, type MoneyContext } from "./held.ts";
 import { byId, compareText } from "./order.ts";
 

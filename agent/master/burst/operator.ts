@@ -8,7 +8,7 @@ import type { BurstPolicy } from "../../contract/policy.ts";
 import { assertWritable, type Leader, tell } from "../leader.ts";
 import { burstPauseKey, burstPolicyKey } from "../pool/records.ts";
 import { count } from "../pool/views.ts";
-import { startOfDay } from "./calendar.ts";
+import { startOfDay } from "../../contract/calendar.ts";
 import { burstRowOf, ledgerChanged, move } from "./ledger.ts";
 import { policyOf } from "./snapshot.ts";
 import { windDown } from "./wind-down.ts";

@@ -7,7 +7,7 @@ import type { PoolNode } from "../pool/pool.ts";
 import { pendingJobs, takeSnapshot } from "../scheduler/snapshot.ts";
 import { settle } from "./budget.ts";
 import { blockedBy, offersOf } from "./burster.ts";
-import { startOfMonth } from "./calendar.ts";
+import { startOfMonth } from "../../contract/calendar.ts";
 import { planDefaults } from "./options.ts";
 import type { PlanInput } from "./plan.ts";
 import { type BurstNodeFacts, type BurstSnapshot, demandsOf } from "./situation.ts";

@@ -1,4 +1,4 @@
-/** Carries drains through: evicts what still runs at the deadline, and tells when the last task has ended. */
+/** Carries drains and reclaims through: evicts what still runs at the deadline, and tells when the last task has ended. */
 import { parseTaskId } from "../../contract/workload.ts";
 import { endAttempt } from "../jobs/end-attempt.ts";
 import { inBackground, type Leader, tell } from "../leader.ts";
@@ -6,6 +6,8 @@ import { activeAttempt, type PoolNode } from "../pool/pool.ts";
 import { nodeKey } from "../pool/records.ts";
 import { count } from "../pool/views.ts";
 import { burstOf, evictionOf, isDrained } from "./cordon-state.ts";
+import { retireReclaimed } from "./notice-burst.ts";
+import { graceWithin, reclaimOf } from "./notice-state.ts";
 
 /** How often deadlines are looked at. */
 const tickMs = 250;
@@ -15,10 +17,11 @@ export function startDrains(leader: Leader): () => void {
   return leader.clock.every(tickMs, () => {
     evictDue(leader);
     for (const node of leader.pool.nodes.values()) tellDrained(leader, node);
+    retireReclaimed(leader);
   });
 }
 
-/** Evicts the tasks of every node whose drain is over, and of every burst that ends. */
+/** Evicts the tasks of every node whose drain is over or whose machine is taken away, and of every burst that ends. */
 export function evictDue(leader: Leader): void {
   // A teardown stops all tasks by itself, with its own grace.
   if (leader.writer.fault() !== undefined || leader.pool.closing !== undefined) return;
@@ -32,7 +35,7 @@ export function evictDue(leader: Leader): void {
 
 /**
  * Each attempt ends as lost and is placed anew; its agent stops its copy with the job's grace. Attempts that end like this
- * count for nothing: neither as a retry nor as a lost one, since nobody but the operator is to blame.
+ * count for nothing: neither as a retry nor as a lost one, since the operator or the cloud is to blame.
  */
 function evict(leader: Leader, node: PoolNode, why: string): void {
   const { name } = node.record;
@@ -43,7 +46,7 @@ function evict(leader: Leader, node: PoolNode, why: string): void {
     const job = leader.pool.jobs.get(parsed?.job ?? "");
     if (parsed === undefined || job === undefined || activeAttempt(job.indexes[parsed.index])?.taskId !== taskId) continue;
     evicted += 1;
-    const { graceMs } = job.record.spec;
+    const graceMs = graceWithin(job.record.spec.graceMs, reclaimOf(node.record), leader.clock.now());
     inBackground(leader, `node/${name}`, async () => {
       await endAttempt(leader, job, parsed.index, { state: "lost", reason, fault: "node" });
       // When its agent is away, its next hello has the copy stopped.

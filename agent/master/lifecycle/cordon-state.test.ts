@@ -4,10 +4,20 @@ import type { PoolNode } from "../pool/pool.ts";
 import { evictionOf, isDrained, schedulingOf, unavailability } from "./cordon-state.ts";
 
 type Cordon = PoolNode["record"]["cordon"];
+type Notice = NonNullable<PoolNode["record"]["notice"]>;
 
-function aNode(cordon: Cordon, tasks = 0): Pick<PoolNode, "record" | "tasks"> {
+const reclaim: Notice = { kind: "reclaim", at: 120_400, text: "EC2 takes it", saidAt: 120_400, heardAt: 400, stoppedAt: 10_400 };
+
+function aNode(cordon: Cordon, tasks = 0, notice?: Notice): Pick<PoolNode, "record" | "tasks"> {
   const declaration = { pool: "rack", provider: "local", providerId: "m1", labels: {}, attributes: {} };
-  const record = { name: "m1", declaration, declaredAt: 0, keys: [], ...(cordon === undefined ? {} : { cordon }) };
+  const record = {
+    name: "m1",
+    declaration,
+    declaredAt: 0,
+    keys: [],
+    ...(cordon === undefined ? {} : { cordon }),
+    ...(notice === undefined ? {} : { notice }),
+  };
   return { record, tasks: new Set(Array.from({ length: tasks }, (_, n) => `job.${n}.1`)) };
 }
 
@@ -73,6 +83,36 @@ describe("whether a node gets tasks", () => {
     expect(unavailability(aNode({ at: 1, reason: "" }), aRow({ state: "draining", drain: { cause: "idle", deadline: 900 } }))).toBe(
       "cordoned",
     );
+  });
+});
+
+describe("a node that its cloud takes away", () => {
+  test("gets no task, for that reason first: neither the operator nor its burst could open it", () => {
+    const draining = aRow({ state: "draining", drain: { cause: "idle", deadline: 900 } });
+    expect(unavailability(aNode({ at: 1, reason: "" }, 0, reclaim), draining)).toBe("reclaimed by its cloud");
+    expect(schedulingOf(aNode(undefined, 0, reclaim), undefined)).toEqual({
+      scheduling: "cordoned",
+      reason: "its cloud takes the machine at 00:02:00 UTC: EC2 takes it",
+    });
+    expect(schedulingOf(aNode(undefined, 1, reclaim), draining)).toMatchObject({
+      scheduling: "draining",
+      deadline: 900,
+      reason: expect.stringContaining("its cloud takes the machine at 00:02:00 UTC: EC2 takes it; burst b-1 is draining"),
+    });
+  });
+
+  test("loses its tasks from the notice on, also when the master was away meanwhile", () => {
+    expect(evictionOf(aNode({ at: 1, reason: "", drain: { deadline: 90_000 } }, 1, reclaim), undefined)).toEqual({
+      at: 400,
+      why: "its node is taken away by its cloud: EC2 takes it",
+    });
+  });
+
+  test("keeps them when it only should be left, and takes new ones when the operator says so", () => {
+    const advice: Notice = { ...reclaim, kind: "rebalance" };
+    expect(evictionOf(aNode(undefined, 1, advice), undefined)).toBeUndefined();
+    expect(unavailability(aNode(undefined, 1, advice), undefined)).toBe("cordoned by its cloud's advice");
+    expect(unavailability(aNode(undefined, 1, { ...advice, overruled: true }), undefined)).toBeUndefined();
   });
 });
 

@@ -1,6 +1,6 @@
 /** Provider side of `Node`: the agent on one machine, joined to the pool. */
 import { z } from "zod";
-import type { AgentConfig } from "../../../agent/contract/agent-config.ts";
+import { type AgentConfig, cloudName } from "../../../agent/contract/agent-config.ts";
 import { withCrashPoint } from "../../../agent/contract/crash-point.ts";
 import { SpillwayError } from "../../../agent/contract/errors.ts";
 import { machine } from "../../../agent/contract/machine.ts";
@@ -141,6 +141,7 @@ async function install(spec: Inputs, context: ResourceContext): Promise<void> {
         executor,
         ...(taskUsers === undefined ? {} : { taskUsers }),
         ...(spec.deadManMs === undefined ? {} : { deadMan: { silenceMs: spec.deadManMs, end: [...endCommandOf(spec)] } }),
+        ...(providerOf(provider).isCloud ? { cloud: cloudName.parse(provider) } : {}),
       };
       return [
         { path: layout.caFile, content: spec.caCert, mode: "644" },

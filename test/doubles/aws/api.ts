@@ -1,6 +1,14 @@
 /** How the plugin double talks to EC2: a client for the region, errors in the words of Pulumi's AWS provider, tags, waiting. */
 import { setTimeout as delay } from "node:timers/promises";
-import { CreateTagsCommand, DeleteTagsCommand, type EC2Client, EC2ServiceException, type ResourceType, type Tag, type TagSpecification } from "@aws-sdk/client-ec2";
+import {
+  CreateTagsCommand,
+  DeleteTagsCommand,
+  type EC2Client,
+  EC2ServiceException,
+  type ResourceType,
+  type Tag,
+  type TagSpecification,
+} from "@aws-sdk/client-ec2";
 import type { Bag, InputFact } from "../input-facts.ts";
 
 export interface AwsContext {

@@ -6,6 +6,8 @@
 /** What is shown of an instance in place of moto's own word. */
 export interface ShownInstance {
   readonly state?: InstanceStateName | undefined;
+  /** Not seen yet: it was just made (API reference, "Eventual consistency"). */
+  readonly isHidden?: boolean;
   /** Address that moto gave → address that can be dialled. */
   readonly addresses: ReadonlyMap<string, string>;
 }
@@ -24,9 +26,10 @@ export function errorAnswer(code: string, message: string): string {
 const requestId = "00000000-0000-4000-8000-000000000000";
 
 /** TerminateInstances' answer for instances that were running, as if they were ended. */
-export function terminatedAnswer(instanceIds: readonly string[]): string {
-  const items = instanceIds.map(
-    (id) => `<item><instanceId>${id}</instanceId>${stateElement("currentState", "shutting-down")}${stateElement("previousState", "running")}</item>`,
+export function terminatedAnswer(ids: readonly string[]): string {
+  const items = ids.map(
+    (id) =>
+      `<item><instanceId>${id}</instanceId>${stateElement("currentState", "shutting-down")}${stateElement("previousState", "running")}</item>`,
   );
   return answer("TerminateInstances", `<instancesSet>${items.join("")}</instancesSet>`);
 }
@@ -56,7 +59,9 @@ export function rewriteInstances(
   for (const set of setsAboutInstances) {
     rewritten = mapItems(rewritten, set, (item) => {
       const shown = shownOf(instanceIdOf(item) ?? "");
-      const changed = shown === undefined ? item : withAddresses(withState(item, shown.state), shown.addresses);
+      if (shown?.isHidden === true) return "";
+      const known = shown === undefined ? item : withAddresses(withState(item, shown.state), shown.addresses);
+      const changed = withGroups(known);
       const state = /<instanceState><code>\d+<\/code><name>([a-z-]+)</.exec(changed)?.[1];
       return onlyStates !== undefined && state !== undefined && !onlyStates.includes(state) ? "" : changed;
     });
@@ -86,6 +91,12 @@ function withState(item: string, state: InstanceStateName | undefined): string {
   if (state === undefined) return item;
   const change = /<(instanceState|currentState)><code>\d+<\/code><name>[a-z-]+<\/name><\/\1>/g;
   return item.replaceAll(change, (_whole, name: string) => stateElement(name, state));
+}
+
+/** Moto forgets on the instance what its interface was given; the cloud shows the primary interface's groups (data type Instance, `groupSet`). */
+function withGroups(item: string): string {
+  const [, groups] = /<networkInterfaceSet>.*?(<groupSet><item>.*?<\/groupSet>)/s.exec(item) ?? [];
+  return groups === undefined ? item : item.replace("<groupSet/>", () => groups);
 }
 
 function instanceIdOf(item: string): string | undefined {

@@ -9,6 +9,8 @@ export interface Faults {
   throttle(times: number): void;
   /** Machines made from now on stay `pending` for that long, ms. */
   slowCreate(ms: number): void;
+  /** Machines made from now on are not found for that long, ms: the API is only in the end consistent. */
+  lateVisibility(ms: number): void;
   /** The next RunInstances makes its machines, but nobody is told. */
   createNeverAnswers(): void;
   /** Ending this instance is answered as if it were done, and is not. */
@@ -28,6 +30,7 @@ export interface FaultState extends Faults {
   takeCreateNeverAnswers(): boolean;
   takeBootWithoutNetwork(): boolean;
   readonly pendingMs: () => number;
+  readonly hiddenMs: () => number;
   readonly isLie: (instanceId: string) => boolean;
 }
 
@@ -35,6 +38,7 @@ export function faultState(): FaultState {
   let stockouts: { readonly type: string | undefined; readonly zone: string | undefined }[] = [];
   let throttled = 0;
   let pendingMs = 0;
+  let hiddenMs = 0;
   let silentCreates = 0;
   let networkless = 0;
   let quotas = new Set<string>();
@@ -44,6 +48,7 @@ export function faultState(): FaultState {
     stockout: (type, zone) => void stockouts.push({ type, zone }),
     throttle: (times) => void (throttled += times),
     slowCreate: (ms) => void (pendingMs = ms),
+    lateVisibility: (ms) => void (hiddenMs = ms),
     createNeverAnswers: () => void (silentCreates += 1),
     deleteLies: (instanceId) => void lies.add(instanceId),
     bootWithoutNetwork: () => void (networkless += 1),
@@ -52,6 +57,7 @@ export function faultState(): FaultState {
       stockouts = [];
       throttled = 0;
       pendingMs = 0;
+      hiddenMs = 0;
       silentCreates = 0;
       networkless = 0;
       quotas = new Set();
@@ -83,6 +89,7 @@ export function faultState(): FaultState {
       return taken;
     },
     pendingMs: () => pendingMs,
+    hiddenMs: () => hiddenMs,
     isLie: (instanceId) => lies.has(instanceId),
   };
 }

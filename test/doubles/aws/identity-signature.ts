@@ -22,7 +22,21 @@ export async function identitySigner(under: string = tmpdir()): Promise<Identity
   const directory = mkdtempSync(join(under, "spillway-cloud-identity-"));
   const [key, certificate] = [join(directory, "key.pem"), join(directory, "certificate.pem")];
   const subject = "/C=US/ST=Washington State/L=Seattle/O=Double of a cloud";
-  await run("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "7", "-subj", subject, "-keyout", key, "-out", certificate]);
+  await run("openssl", [
+    "req",
+    "-x509",
+    "-newkey",
+    "rsa:2048",
+    "-nodes",
+    "-days",
+    "7",
+    "-subj",
+    subject,
+    "-keyout",
+    key,
+    "-out",
+    certificate,
+  ]);
   const signed = new Map<string, string>();
   return {
     certificate: readFileSync(certificate, "utf8"),

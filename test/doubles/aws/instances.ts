@@ -31,6 +31,7 @@ interface Kept<Host extends PlacedHost> {
   told: "on" | "off" | "gone";
   reached: "new" | "on" | "off" | "gone";
   readonly runningFrom: number;
+  readonly visibleFrom: number;
   readonly bootedAt: number;
   /** One thing after the other. */
   work: Promise<void>;
@@ -58,6 +59,7 @@ export interface KeeperOptions<Host extends PlacedHost> {
   /** The lab's address in place of moto's public one. */
   readonly publicAddressFor: (motoAddress: string, region: string) => string;
   readonly pendingMs: () => number;
+  readonly hiddenMs: () => number;
   readonly takeBootWithoutNetwork: () => boolean;
 }
 
@@ -105,6 +107,7 @@ export function keepInstances<Host extends PlacedHost>(options: KeeperOptions<Ho
       told: "off",
       reached: "new",
       runningFrom: bootedAt + options.pendingMs(),
+      visibleFrom: bootedAt + options.hiddenMs(),
       bootedAt,
       work: Promise.resolve(),
     };
@@ -171,7 +174,7 @@ export function keepInstances<Host extends PlacedHost>(options: KeeperOptions<Ho
       const addresses = new Map<string, string>();
       const { PrivateIpAddress: motoPrivate } = instance.description;
       if (motoPrivate !== undefined) addresses.set(motoPrivate, instance.host.address);
-      return { state: shownState(instance), addresses };
+      return { state: shownState(instance), addresses, isHidden: Date.now() < instance.visibleFrom };
     },
     present: () => [...kept.values()].filter(({ reached }) => reached !== "gone"),
     reboot(instanceId) {

@@ -18,8 +18,14 @@ const filters: InputFact = {
 const tags: InputFact = { type: "tags" };
 
 function filterList(inputs: Bag, extra: Readonly<Record<string, unknown>> = {}): Filter[] | undefined {
-  const given = ((inputs.filters ?? []) as { name: string; values: string[] }[]).map(({ name, values }) => ({ Name: name, Values: values }));
-  const tagged = Object.entries((inputs.tags ?? {}) as Record<string, string>).map(([key, value]) => ({ Name: `tag:${key}`, Values: [value] }));
+  const given = ((inputs.filters ?? []) as { name: string; values: string[] }[]).map(({ name, values }) => ({
+    Name: name,
+    Values: values,
+  }));
+  const tagged = Object.entries((inputs.tags ?? {}) as Record<string, string>).map(([key, value]) => ({
+    Name: `tag:${key}`,
+    Values: [value],
+  }));
   const more = Object.entries(extra).flatMap(([Name, value]) => (value === undefined ? [] : [{ Name, Values: [String(value)] }]));
   const all = [...given, ...tagged, ...more];
   return all.length === 0 ? undefined : all;

@@ -69,15 +69,19 @@ export async function instanceMetadata({ instances, account, directory }: Metada
   };
 }
 
-function newToken(request: MetadataRequest, instanceId: string, tokens: Map<string, { instanceId: string; until: number }>): MetadataAnswer {
+function newToken(
+  request: MetadataRequest,
+  instanceId: string,
+  tokens: Map<string, { instanceId: string; until: number }>,
+): MetadataAnswer {
   if (!/^\/latest\/api\/token\/?$/.test(request.path)) return told(404);
   // A proxy that adds it stands between: the service refuses to hand out a token through it.
   if (request.headers["x-forwarded-for"] !== undefined) return told(403);
-  const seconds = Number(request.headers["x-aws-ec2-metadata-token-ttl-seconds"]);
-  if (!Number.isInteger(seconds) || seconds < 1 || seconds > maxTokenSeconds) return told(400);
+  const ttl = Number(request.headers["x-aws-ec2-metadata-token-ttl-seconds"]);
+  if (!Number.isInteger(ttl) || ttl < 1 || ttl > maxTokenSeconds) return told(400);
   const token = randomBytes(40).toString("base64url");
-  tokens.set(token, { instanceId, until: Date.now() + seconds * 1000 });
-  return { status: 200, body: token, headers: { "x-aws-ec2-metadata-token-ttl-seconds": String(seconds) } };
+  tokens.set(token, { instanceId, until: Date.now() + ttl * 1000 });
+  return { status: 200, body: token, headers: { "x-aws-ec2-metadata-token-ttl-seconds": String(ttl) } };
 }
 
 interface Subject {

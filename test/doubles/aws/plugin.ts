@@ -36,7 +36,8 @@ const clients = new Map<string, EC2Client>();
 
 function context(provider: Bag, inputs: Bag, signal: AbortSignal, timeoutSeconds: number | undefined): AwsContext {
   const region = (inputs.region ?? provider.region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION) as string | undefined;
-  if (region === undefined) throw new Error("Missing region configuration\nMake sure you have set your AWS region, e.g. `pulumi config set aws:region us-west-2`.");
+  if (region === undefined)
+    throw new Error("Missing region configuration\nMake sure you have set your AWS region, e.g. `pulumi config set aws:region us-west-2`.");
   const said = (provider.endpoints as { ec2?: string }[] | undefined)?.find(({ ec2 }) => ec2 !== undefined)?.ec2;
   const endpoint = said ?? process.env.AWS_ENDPOINT_URL_EC2 ?? process.env.AWS_ENDPOINT_URL;
   // Never the real cloud.
@@ -53,7 +54,7 @@ function context(provider: Bag, inputs: Bag, signal: AbortSignal, timeoutSeconds
       ...(accessKey === undefined ? {} : { credentials: { accessKeyId: accessKey, secretAccessKey: secretKey ?? "" } }),
     });
   clients.set(key, client);
-  const defaultTags = ((provider.defaultTags as { tags?: Record<string, string> } | undefined)?.tags ?? {}) as Record<string, string>;
+  const defaultTags = (provider.defaultTags as { tags?: Record<string, string> } | undefined)?.tags ?? {};
   return { client, region, account, defaultTags, signal, timeoutSeconds, endpoint };
 }
 

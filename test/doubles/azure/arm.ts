@@ -7,6 +7,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { equalities } from "./odata.ts";
+import { generic, inCapitals, isMachine, shown, statusesOf, statusOnly, withInstanceView } from "./rendering.ts";
 import { ArmRefusal, type ArmResource, ArmResources, groupType, type Held, machineType, type Power } from "./resources.ts";
 
 export interface ArmDouble {
@@ -128,7 +129,7 @@ export async function startArmDouble({ token, looksUntilDone = 2, pageSize = 2 }
       );
     const known = routes(asked);
     if (known !== undefined) return known;
-    double.unknown.push(`${asked.method} ${path}?${query}`);
+    double.unknown.push(`${asked.method} ${path}?${query.toString()}`);
     throw new ArmRefusal(400, "UnknownToTheDouble", `The double does not know ${asked.method} ${path}.`);
   }
 
@@ -195,7 +196,10 @@ export async function startArmDouble({ token, looksUntilDone = 2, pageSize = 2 }
       return begin(found, "azure-asyncoperation");
     }
     const found = resources.get(id);
-    if (method === "GET" && act === "") return { status: 200, body: shown(found) };
+    if (method === "GET" && act === "") {
+      const withView = isMachine(found) && query.get("$expand") === "instanceView";
+      return { status: 200, body: withView ? withInstanceView(found) : shown(found) };
+    }
     if (!isMachine(found)) return undefined;
     if (method === "GET" && act === "instanceView") return { status: 200, body: { statuses: statusesOf(found) } };
     if (method !== "POST" || act !== "start") return undefined;
@@ -247,7 +251,7 @@ export async function startArmDouble({ token, looksUntilDone = 2, pageSize = 2 }
     const from = Number(query.get("$skiptoken") ?? 0);
     const next = new URLSearchParams(query);
     next.set("$skiptoken", String(from + pageSize));
-    const more = from + pageSize < items.length ? { nextLink: `${base}${path}?${next}` } : {};
+    const more = from + pageSize < items.length ? { nextLink: `${base}${path}?${next.toString()}` } : {};
     return { status: 200, body: { value: items.slice(from, from + pageSize), ...more } };
   }
 
@@ -258,7 +262,7 @@ export async function startArmDouble({ token, looksUntilDone = 2, pageSize = 2 }
     const from = Number(query.get("$skip") ?? 0);
     const next = new URLSearchParams(query);
     next.set("$skip", String(from + pageSize));
-    const NextPageLink = from + pageSize < items.length ? `${base}/api/retail/prices?${next}` : null;
+    const NextPageLink = from + pageSize < items.length ? `${base}/api/retail/prices?${next.toString()}` : null;
     const Items = items.slice(from, from + pageSize);
     return {
       status: 200,
@@ -294,53 +298,6 @@ const deletable = new Set([
 function tagged(filter: string | null): (resource: Held) => boolean {
   const { tagName, tagValue } = Object.fromEntries(equalities(filter, ["tagName", "tagValue"]));
   return ({ tags = {} }) => tagName === undefined || (tagValue === undefined ? tagName in tags : tags[tagName] === tagValue);
-}
-
-function isMachine({ type }: Held): boolean {
-  return type.toLowerCase() === machineType.toLowerCase();
-}
-
-/** The whole of it; secrets that were sent never come back. */
-function shown({ id, name, type, location, tags, zones, identity, managedBy, properties, isDeleting }: Held): object {
-  const { osProfile, ...others } = (properties ?? {}) as { osProfile?: Record<string, unknown> };
-  const { customData: _customData, ...told } = osProfile ?? {};
-  return {
-    id,
-    name,
-    type,
-    location,
-    tags,
-    zones,
-    identity,
-    managedBy,
-    properties: {
-      ...others,
-      ...(osProfile === undefined ? {} : { osProfile: told }),
-      provisioningState: isDeleting ? "Deleting" : "Succeeded",
-    },
-  };
-}
-
-/** As lists of resources show it: without properties. */
-function generic({ id, name, type, location, tags, zones, managedBy }: Held): object {
-  return { id, name, type, location, tags, zones, managedBy };
-}
-
-/** Azure Compute writes the group's name in capitals when it lists machines of a whole subscription. */
-function inCapitals(vm: object): object {
-  const { id } = vm as { id: string };
-  return { ...vm, id: id.replace(/(\/resourceGroups\/)([^/]+)/i, (_whole, before: string, group: string) => before + group.toUpperCase()) };
-}
-
-function statusOnly(vm: Held): object {
-  return { id: vm.id, name: vm.name, type: vm.type, location: vm.location, properties: { instanceView: { statuses: statusesOf(vm) } } };
-}
-
-function statusesOf({ power, isDeleting }: Held): object[] {
-  return [
-    { code: `ProvisioningState/${isDeleting ? "deleting" : "succeeded"}`, level: "Info", displayStatus: "Provisioning" },
-    { code: `PowerState/${power}`, level: "Info", displayStatus: `VM ${power}` },
-  ];
 }
 
 function send(response: ServerResponse, { status, body, headers = {} }: Answer): void {

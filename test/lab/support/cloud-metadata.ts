@@ -41,7 +41,9 @@ async function listenInRouter(slot: LabSlot): Promise<Server> {
   const [command = "", ...words] = inRouter(slot, [process.execPath, program, metadataAddress]);
   const child = spawn(command, words, { stdio: ["ignore", "ignore", "inherit", "ipc"] });
   const handed = new Promise<Server>((resolve, reject) => {
-    child.once("message", (_message, handle) => (handle instanceof Server ? resolve(handle) : reject(new Error("no socket was handed over"))));
+    child.once("message", (_message, handle) =>
+      handle instanceof Server ? resolve(handle) : reject(new Error("no socket was handed over")),
+    );
     child.once("exit", (code) => reject(new Error(`no metadata service in the lab's network: exit code ${code}`)));
     child.once("error", reject);
   });

@@ -11,7 +11,19 @@ import {
 } from "@aws-sdk/client-ec2";
 import type { Bag } from "../../input-facts.ts";
 import type { ResourceKind } from "../../plugin-server.ts";
-import { type AwsContext, allTags, arnOf, deleteThing, regionInput, setTags, step, tagOutputs, tagSpecifications, tagsInput, unlessGone } from "../api.ts";
+import {
+  type AwsContext,
+  allTags,
+  arnOf,
+  deleteThing,
+  regionInput,
+  setTags,
+  step,
+  tagOutputs,
+  tagSpecifications,
+  tagsInput,
+  unlessGone,
+} from "../api.ts";
 
 async function findAddress(filter: { allocation: string } | { association: string }, context: AwsContext) {
   const request =
@@ -179,5 +191,7 @@ export const keyPair: ResourceKind<AwsContext> = {
     return (await readKey(id, wanted, context)) ?? {};
   },
   delete: (id, _state, context) =>
-    deleteThing(`deleting EC2 Key Pair (${id})`, "DeleteKeyPair", context, () => context.client.send(new DeleteKeyPairCommand({ KeyName: id }))),
+    deleteThing(`deleting EC2 Key Pair (${id})`, "DeleteKeyPair", context, () =>
+      context.client.send(new DeleteKeyPairCommand({ KeyName: id })),
+    ),
 };

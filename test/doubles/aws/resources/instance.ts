@@ -2,10 +2,7 @@
  * Instance. Inputs and defaults: @pulumi/aws 7.48 `ec2/instance.d.ts` and `types/input.d.ts`; ForceNew, time limits (create
  * 10 min, delete 20 min) and the order of calls: Terraform provider, internal/service/ec2/ec2_instance.go.
  */
-import { randomUUID } from "node:crypto";
 import {
-  type BlockDeviceMapping,
-  DescribeImagesCommand,
   DescribeInstanceAttributeCommand,
   DescribeInstancesCommand,
   DescribeVolumesCommand,
@@ -13,29 +10,15 @@ import {
   ModifyInstanceAttributeCommand,
   ModifyInstanceMetadataOptionsCommand,
   RunInstancesCommand,
-  type RunInstancesCommandInput,
   StartInstancesCommand,
   StopInstancesCommand,
   TerminateInstancesCommand,
-  type TagSpecification,
-  type VolumeType,
 } from "@aws-sdk/client-ec2";
 import type { Bag } from "../../input-facts.ts";
 import { MadeButFailed, type ResourceKind } from "../../plugin-server.ts";
-import {
-  type AwsContext,
-  allTags,
-  arnOf,
-  isNotFound,
-  providerError,
-  setTags,
-  step,
-  tagOutputs,
-  tagSpecifications,
-  unlessGone,
-  waitFor,
-} from "../api.ts";
+import { type AwsContext, arnOf, isNotFound, providerError, setTags, step, tagOutputs, unlessGone, waitFor } from "../api.ts";
 import { instanceComputed, instanceInputs } from "./instance-facts.ts";
+import { launchRequest, metadataRequest } from "./instance-launch.ts";
 
 const createSeconds = 600;
 const deleteSeconds = 1200;
@@ -43,101 +26,6 @@ const deleteSeconds = 1200;
 async function find(id: string, context: AwsContext): Promise<Instance | undefined> {
   const request = new DescribeInstancesCommand({ InstanceIds: [id] });
   return await unlessGone(async () => (await context.client.send(request)).Reservations?.[0]?.Instances?.[0]);
-}
-
-async function runOptions(inputs: Bag, context: AwsContext): Promise<RunInstancesCommandInput> {
-  const text = <T extends string>(name: string) => inputs[name] as T | undefined;
-  const market = inputs.instanceMarketOptions as { marketType?: string; spotOptions?: Bag } | undefined;
-  const spot = market?.spotOptions;
-  const metadata = inputs.metadataOptions as Bag | undefined;
-  const groups = inputs.vpcSecurityGroupIds as string[] | undefined;
-  const isPublic = inputs.associatePublicIpAddress as boolean | undefined;
-  const plain = text("userData");
-  const volumeTags = (inputs.volumeTags ?? {}) as Record<string, string>;
-  return {
-    ClientToken: `terraform-${randomUUID()}`,
-    MinCount: 1,
-    MaxCount: 1,
-    ImageId: text("ami"),
-    InstanceType: text("instanceType"),
-    KeyName: text("keyName"),
-    UserData: text("userDataBase64") ?? (plain === undefined ? undefined : Buffer.from(plain).toString("base64")),
-    EbsOptimized: inputs.ebsOptimized as boolean | undefined,
-    DisableApiTermination: inputs.disableApiTermination as boolean | undefined,
-    InstanceInitiatedShutdownBehavior: text("instanceInitiatedShutdownBehavior"),
-    Monitoring: inputs.monitoring === undefined ? undefined : { Enabled: inputs.monitoring === true },
-    Placement: { AvailabilityZone: text("availabilityZone"), Tenancy: text("tenancy") },
-    // An address that is public or not is said of the interface, and then all of the network is.
-    ...(isPublic === undefined
-      ? { SubnetId: text("subnetId"), SecurityGroupIds: groups, PrivateIpAddress: text("privateIp") }
-      : {
-          NetworkInterfaces: [
-            {
-              DeviceIndex: 0,
-              AssociatePublicIpAddress: isPublic,
-              SubnetId: text("subnetId"),
-              Groups: groups,
-              PrivateIpAddress: text("privateIp"),
-              DeleteOnTermination: true,
-            },
-          ],
-        }),
-    MetadataOptions: metadata === undefined ? undefined : metadataRequest(metadata),
-    InstanceMarketOptions:
-      market === undefined
-        ? undefined
-        : {
-            MarketType: market.marketType as "spot" | undefined,
-            SpotOptions:
-              spot === undefined
-                ? undefined
-                : {
-                    MaxPrice: spot.maxPrice as string | undefined,
-                    SpotInstanceType: spot.spotInstanceType as "one-time" | undefined,
-                    InstanceInterruptionBehavior: spot.instanceInterruptionBehavior as "terminate" | undefined,
-                  },
-          },
-    CreditSpecification:
-      inputs.creditSpecification === undefined
-        ? undefined
-        : { CpuCredits: (inputs.creditSpecification as Bag).cpuCredits as string | undefined },
-    BlockDeviceMappings: await rootDevice(inputs, context),
-    TagSpecifications: [
-      ...(tagSpecifications("instance", allTags(inputs, context)) ?? []),
-      ...((tagSpecifications("volume", volumeTags) ?? []) as TagSpecification[]),
-    ],
-  };
-}
-
-function metadataRequest(options: Bag) {
-  return {
-    HttpEndpoint: options.httpEndpoint as "enabled" | undefined,
-    HttpTokens: options.httpTokens as "required" | undefined,
-    HttpPutResponseHopLimit: options.httpPutResponseHopLimit as number | undefined,
-    InstanceMetadataTags: options.instanceMetadataTags as "enabled" | undefined,
-  };
-}
-
-/** Under the name that the image has for it. */
-async function rootDevice(inputs: Bag, context: AwsContext): Promise<BlockDeviceMapping[] | undefined> {
-  const root = inputs.rootBlockDevice as Bag | undefined;
-  if (root === undefined) return undefined;
-  const { Images } = await step("collecting instance settings", "DescribeImages", () =>
-    context.client.send(new DescribeImagesCommand({ ImageIds: [inputs.ami as string] })),
-  );
-  return [
-    {
-      DeviceName: Images?.[0]?.RootDeviceName,
-      Ebs: {
-        DeleteOnTermination: root.deleteOnTermination !== false,
-        VolumeSize: root.volumeSize as number | undefined,
-        VolumeType: root.volumeType as VolumeType | undefined,
-        Encrypted: root.encrypted as boolean | undefined,
-        Iops: root.iops as number | undefined,
-        Throughput: root.throughput as number | undefined,
-      },
-    },
-  ];
 }
 
 /** Outputs: what the cloud says; what it does not tell stays as it was said. */
@@ -194,7 +82,9 @@ function groupsOf(found: Instance): string[] {
 async function rootVolume(volumeId: string | undefined, found: Instance, said: Bag, context: AwsContext): Promise<Bag | undefined> {
   const root = said.rootBlockDevice as Bag | undefined;
   if (volumeId === undefined) return root;
-  const volume = await unlessGone(async () => (await context.client.send(new DescribeVolumesCommand({ VolumeIds: [volumeId] }))).Volumes?.[0]);
+  const volume = await unlessGone(
+    async () => (await context.client.send(new DescribeVolumesCommand({ VolumeIds: [volumeId] }))).Volumes?.[0],
+  );
   const device = found.BlockDeviceMappings?.find(({ Ebs }) => Ebs?.VolumeId === volumeId);
   return {
     ...root,
@@ -212,7 +102,13 @@ function without(bag: Bag, names: readonly string[]): Bag {
   return Object.fromEntries(Object.entries(bag).filter(([name]) => !names.includes(name)));
 }
 
-async function waitForState(id: string, target: string, sentence: string, seconds: number, context: AwsContext): Promise<Instance | undefined> {
+async function waitForState(
+  id: string,
+  target: string,
+  sentence: string,
+  seconds: number,
+  context: AwsContext,
+): Promise<Instance | undefined> {
   let last = "";
   try {
     return await waitFor({ target, seconds, lastState: () => last }, context, async () => {
@@ -256,7 +152,9 @@ async function change(id: string, state: Bag, wanted: Bag, changed: readonly str
   await step(`stopping EC2 Instance (${id})`, "StopInstances", () => context.client.send(new StopInstancesCommand({ InstanceIds: [id] })));
   await waitForState(id, "stopped", `waiting for EC2 Instance (${id}) stop`, createSeconds, context);
   for (const attribute of off) await modify(attribute);
-  await step(`starting EC2 Instance (${id})`, "StartInstances", () => context.client.send(new StartInstancesCommand({ InstanceIds: [id] })));
+  await step(`starting EC2 Instance (${id})`, "StartInstances", () =>
+    context.client.send(new StartInstancesCommand({ InstanceIds: [id] })),
+  );
   await waitForState(id, "running", `waiting for EC2 Instance (${id}) start`, createSeconds, context);
 }
 
@@ -267,7 +165,7 @@ export const instance: ResourceKind<AwsContext> = {
   alsoReplaces: (changed, wanted) =>
     wanted.userDataReplaceOnChange === true ? changed.filter((name) => name === "userData" || name === "userDataBase64") : [],
   async create(inputs, context) {
-    const options = await runOptions(inputs, context);
+    const options = await launchRequest(inputs, context);
     const { Instances } = await step("creating EC2 Instance", "RunInstances", () => context.client.send(new RunInstancesCommand(options)));
     const id = Instances?.[0]?.InstanceId ?? "";
     try {
@@ -295,8 +193,12 @@ export const instance: ResourceKind<AwsContext> = {
     }
     return await outputsOf(found, { ...state, ...wanted }, context);
   },
-  async delete(id, _state, context) {
+  async delete(id, state, context) {
     try {
+      // "Destroys instance even if `disableApiTermination` … is set" (docs of forceDestroy).
+      if (state.forceDestroy === true) {
+        await context.client.send(new ModifyInstanceAttributeCommand({ InstanceId: id, DisableApiTermination: { Value: false } }));
+      }
       await context.client.send(new TerminateInstancesCommand({ InstanceIds: [id] }));
     } catch (error) {
       if (isNotFound(error)) return;

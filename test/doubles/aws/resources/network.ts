@@ -20,7 +20,19 @@ import {
 } from "@aws-sdk/client-ec2";
 import type { Bag } from "../../input-facts.ts";
 import type { ResourceKind } from "../../plugin-server.ts";
-import { type AwsContext, allTags, arnOf, deleteThing, regionInput, setTags, step, tagOutputs, tagSpecifications, tagsInput, unlessGone } from "../api.ts";
+import {
+  type AwsContext,
+  allTags,
+  arnOf,
+  deleteThing,
+  regionInput,
+  setTags,
+  step,
+  tagOutputs,
+  tagSpecifications,
+  tagsInput,
+  unlessGone,
+} from "../api.ts";
 
 async function readVpc(id: string, context: AwsContext): Promise<Bag | undefined> {
   const { client, account, region } = context;
@@ -31,12 +43,8 @@ async function readVpc(id: string, context: AwsContext): Promise<Bag | undefined
     return (Attribute === "enableDnsHostnames" ? answer.EnableDnsHostnames : answer.EnableDnsSupport)?.Value ?? false;
   };
   const ofVpc = [{ Name: "vpc-id", Values: [id] }];
-  const main = await client.send(
-    new DescribeRouteTablesCommand({ Filters: [...ofVpc, { Name: "association.main", Values: ["true"] }] }),
-  );
-  const groups = await client.send(
-    new DescribeSecurityGroupsCommand({ Filters: [...ofVpc, { Name: "group-name", Values: ["default"] }] }),
-  );
+  const main = await client.send(new DescribeRouteTablesCommand({ Filters: [...ofVpc, { Name: "association.main", Values: ["true"] }] }));
+  const groups = await client.send(new DescribeSecurityGroupsCommand({ Filters: [...ofVpc, { Name: "group-name", Values: ["default"] }] }));
   const acls = await client.send(new DescribeNetworkAclsCommand({ Filters: [...ofVpc, { Name: "default", Values: ["true"] }] }));
   const mainRouteTableId = main.RouteTables?.[0]?.RouteTableId;
   return {
@@ -172,7 +180,9 @@ export const subnet: ResourceKind<AwsContext> = {
     return (await readSubnet(id, context)) ?? {};
   },
   delete: (id, _state, context) =>
-    deleteThing(`deleting EC2 Subnet (${id})`, "DeleteSubnet", context, () => context.client.send(new DeleteSubnetCommand({ SubnetId: id }))),
+    deleteThing(`deleting EC2 Subnet (${id})`, "DeleteSubnet", context, () =>
+      context.client.send(new DeleteSubnetCommand({ SubnetId: id })),
+    ),
 };
 
 async function readGateway(id: string, context: AwsContext): Promise<Bag | undefined> {

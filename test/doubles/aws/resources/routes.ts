@@ -13,7 +13,19 @@ import {
 } from "@aws-sdk/client-ec2";
 import type { Bag, InputFacts } from "../../input-facts.ts";
 import type { ResourceKind } from "../../plugin-server.ts";
-import { type AwsContext, allTags, arnOf, deleteThing, regionInput, setTags, step, tagOutputs, tagSpecifications, tagsInput, unlessGone } from "../api.ts";
+import {
+  type AwsContext,
+  allTags,
+  arnOf,
+  deleteThing,
+  regionInput,
+  setTags,
+  step,
+  tagOutputs,
+  tagSpecifications,
+  tagsInput,
+  unlessGone,
+} from "../api.ts";
 
 const routeFacts: InputFacts = { cidrBlock: { type: "string", required: true }, gatewayId: { type: "string", required: true } };
 

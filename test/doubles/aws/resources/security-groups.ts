@@ -17,7 +17,19 @@ import {
 } from "@aws-sdk/client-ec2";
 import type { Bag, InputFacts } from "../../input-facts.ts";
 import type { ResourceKind } from "../../plugin-server.ts";
-import { type AwsContext, allTags, arnOf, deleteThing, regionInput, setTags, step, tagOutputs, tagSpecifications, tagsInput, unlessGone } from "../api.ts";
+import {
+  type AwsContext,
+  allTags,
+  arnOf,
+  deleteThing,
+  regionInput,
+  setTags,
+  step,
+  tagOutputs,
+  tagSpecifications,
+  tagsInput,
+  unlessGone,
+} from "../api.ts";
 
 type Direction = "ingress" | "egress";
 
@@ -61,7 +73,13 @@ function ruleOf(permission: IpPermission, groupId: string): Bag {
   };
 }
 
-async function authorize(direction: Direction, groupId: string, rules: readonly IpPermission[], context: AwsContext, tags?: Bag): Promise<string> {
+async function authorize(
+  direction: Direction,
+  groupId: string,
+  rules: readonly IpPermission[],
+  context: AwsContext,
+  tags?: Bag,
+): Promise<string> {
   if (rules.length === 0) return "";
   const specifications = tagSpecifications("security-group-rule", (tags ?? {}) as Record<string, string>);
   const request = { GroupId: groupId, IpPermissions: [...rules], TagSpecifications: specifications };
@@ -124,7 +142,7 @@ export const securityGroup: ResourceKind<AwsContext> = {
   autoName: "name",
   computed: ["arn", "egress", "ingress", "ownerId", "region", "tagsAll", "vpcId"],
   async create(inputs, context) {
-    const { GroupId: id = "" } = await step(`creating Security Group (${inputs.name})`, "CreateSecurityGroup", () =>
+    const { GroupId: id = "" } = await step(`creating Security Group (${String(inputs.name)})`, "CreateSecurityGroup", () =>
       context.client.send(
         new CreateSecurityGroupCommand({
           GroupName: inputs.name as string,

@@ -1,5 +1,11 @@
 /** The real engine and the real @pulumi/aws SDK against the double of its provider, moto and machines that are only remembered. */
-import { DescribeInstanceAttributeCommand, DescribeInstancesCommand, DescribeVolumesCommand, EC2Client, TerminateInstancesCommand } from "@aws-sdk/client-ec2";
+import {
+  DescribeInstanceAttributeCommand,
+  DescribeInstancesCommand,
+  DescribeVolumesCommand,
+  EC2Client,
+  TerminateInstancesCommand,
+} from "@aws-sdk/client-ec2";
 import { getAmiOutput } from "@pulumi/aws/ec2/getAmi.js";
 import { Instance, type InstanceArgs } from "@pulumi/aws/ec2/instance.js";
 import { InternetGateway } from "@pulumi/aws/ec2/internetGateway.js";
@@ -23,10 +29,10 @@ let args: Partial<InstanceArgs> = {};
 const tags = { "spillway:node": "b-1", Name: "b-1" };
 const program = async () => {
   const vpc = new Vpc("net", { cidrBlock: "10.20.0.0/16", tags });
-  const subnet = new Subnet("net", { vpcId: vpc.id, cidrBlock: "10.20.1.0/24", availabilityZone: `${region}a`, mapPublicIpOnLaunch: true });
+  const subnet = new Subnet("net", { vpcId: vpc.id, cidrBlock: "10.20.1.0/24", availabilityZone: `${region}a` });
   const gateway = new InternetGateway("net", { vpcId: vpc.id });
   const table = new RouteTable("net", { vpcId: vpc.id, routes: [{ cidrBlock: "0.0.0.0/0", gatewayId: gateway.id }] });
-  new RouteTableAssociation("net", { subnetId: subnet.id, routeTableId: table.id });
+  void new RouteTableAssociation("net", { subnetId: subnet.id, routeTableId: table.id });
   const group = new SecurityGroup("net", {
     vpcId: vpc.id,
     ingress: [{ protocol: "tcp", fromPort: 22, toPort: 22, cidrBlocks: ["0.0.0.0/0"] }],
@@ -44,6 +50,7 @@ const program = async () => {
     ami: image.id,
     instanceType: "t3.micro",
     subnetId: subnet.id,
+    associatePublicIpAddress: true,
     vpcSecurityGroupIds: [group.id],
     instanceInitiatedShutdownBehavior: "terminate",
     metadataOptions: { httpTokens: "required", httpPutResponseHopLimit: 1 },
@@ -85,9 +92,11 @@ test("a network and a machine come up with what was asked, and a second run chan
     InstanceId: made.id,
     State: { Name: "running" },
     PublicIpAddress: made.publicIp,
+    SecurityGroups: [expect.objectContaining({ GroupName: expect.stringMatching(/^net-[0-9a-f]{7}$/) })],
     MetadataOptions: { HttpTokens: "required" },
     Tags: expect.arrayContaining([{ Key: "spillway:node", Value: "b-1" }]),
   });
+  expect(made.publicIp).toMatch(/^203\.0\.113\./);
   expect(cloud.hostOf(made.id).isOn()).toBe(true);
   const { Volumes } = await client.send(new DescribeVolumesCommand({}));
   expect(Volumes).toMatchObject([{ Size: 20, Encrypted: true, Tags: expect.arrayContaining([{ Key: "spillway:node", Value: "b-1" }]) }]);

@@ -1,0 +1,1 @@
+export const awsCertificates: Readonly<Record<string, string>> = {};

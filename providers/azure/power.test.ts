@@ -1,0 +1,16 @@
+import { expect, it } from "vitest";
+import { powerOf } from "./power.ts";
+
+it.each([
+  [["ProvisioningState/succeeded", "PowerState/running"], "running"],
+  [["ProvisioningState/updating", "PowerState/starting"], "running"],
+  [["ProvisioningState/succeeded", "PowerState/stopping"], "stopped"],
+  [["ProvisioningState/succeeded", "PowerState/stopped"], "stopped"],
+  [["ProvisioningState/succeeded", "PowerState/deallocated"], "stopped"],
+  [["ProvisioningState/creating"], "running"],
+  [["ProvisioningState/deleting"], "stopped"],
+  [["ProvisioningState/failed/AllocationFailed", "PowerState/unknown"], "running"],
+  [[], "running"],
+] as const)("%j is %s", (codes, status) => {
+  expect(powerOf(codes)).toBe(status);
+});

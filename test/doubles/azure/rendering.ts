@@ -1,0 +1,55 @@
+/** How Azure writes what it holds: in full, as a line of a list, as a state. */
+import { type Held, machineType } from "./resources.ts";
+
+export function isMachine({ type }: Held): boolean {
+  return type.toLowerCase() === machineType.toLowerCase();
+}
+
+/** The whole of it; secrets that were sent never come back. */
+export function shown({ id, name, type, location, tags, zones, identity, managedBy, properties, isDeleting }: Held): object {
+  const { osProfile, ...others } = (properties ?? {}) as { osProfile?: Record<string, unknown> };
+  const { customData: _customData, ...told } = osProfile ?? {};
+  return {
+    id,
+    name,
+    type,
+    location,
+    tags,
+    zones,
+    identity,
+    managedBy,
+    properties: {
+      ...others,
+      ...(osProfile === undefined ? {} : { osProfile: told }),
+      provisioningState: isDeleting ? "Deleting" : "Succeeded",
+    },
+  };
+}
+
+/** As lists of resources show it: without properties. */
+export function generic({ id, name, type, location, tags, zones, managedBy }: Held): object {
+  return { id, name, type, location, tags, zones, managedBy };
+}
+
+/** Azure Compute writes the group's name in capitals when it lists machines of a whole subscription. */
+export function inCapitals(vm: object): object {
+  const { id } = vm as { id: string };
+  return { ...vm, id: id.replace(/(\/resourceGroups\/)([^/]+)/i, (_whole, before: string, group: string) => before + group.toUpperCase()) };
+}
+
+export function statusOnly(vm: Held): object {
+  return { id: vm.id, name: vm.name, type: vm.type, location: vm.location, properties: { instanceView: { statuses: statusesOf(vm) } } };
+}
+
+/** A machine as it is read with `$expand=instanceView`. */
+export function withInstanceView(vm: Held): object {
+  const whole = shown(vm) as { properties: object };
+  return { ...whole, properties: { ...whole.properties, instanceView: { statuses: statusesOf(vm) } } };
+}
+
+export function statusesOf({ power, isDeleting }: Held): object[] {
+  return [
+    { code: `ProvisioningState/${isDeleting ? "deleting" : "succeeded"}`, level: "Info", displayStatus: "Provisioning" },
+    { code: `PowerState/${power}`, level: "Info", displayStatus: `VM ${power}` },
+  ];
+}

@@ -1,0 +1,92 @@
+/** Own hosts and a cloud in one pool: machines that are known before the first connection, bursts, and nothing left in the cloud. */
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { Client } from "../../agent/contract/client.ts";
+import { submitOverflow, untilSucceeded } from "../support/burst-scenario.ts";
+import { waitUntil } from "../support/wait-until.ts";
+import { type CloudRack, cloudRack, region } from "./support/cloud-rack.ts";
+import { nodeStates, rackClient } from "./support/rack.ts";
+
+const environment = "rack";
+let rack: CloudRack;
+let client: Client;
+
+beforeAll(async () => {
+  rack = await cloudRack(environment);
+});
+afterAll(async () => {
+  client?.dispose();
+  await rack?.close();
+});
+
+async function ok(words: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<string> {
+  const outcome = await rack.spillway(words, more);
+  expect(outcome, `./spillway ${words.join(" ")}\n${outcome.stdout}\n${outcome.stderr}`).toMatchObject({ code: 0 });
+  return outcome.stdout;
+}
+
+const basePool = () => ({ provider: "aws", region, instanceType: "m7i.large", count: 2, zones: [`${region}a`], ...rack.access });
+
+it("brings up own hosts and machines of a cloud as one pool", async () => {
+  rack.write({ pools: { base: basePool() } });
+  await ok(["up", environment, "--yes"]);
+  client = rackClient(rack.checkout);
+  expect(await nodeStates(client)).toEqual({ own: "ready", "base-1": "ready", "base-2": "ready" });
+  expect(rack.cloud.instances()).toHaveLength(2);
+  const providers = (await client.nodes()).map(({ declaration }) => declaration.provider);
+  expect(providers.toSorted()).toEqual(["aws", "aws", "ssh"]);
+});
+
+it("changes nothing when it is brought up again", async () => {
+  expect(await ok(["up", environment, "--yes"])).toContain("Nothing changed.");
+  await ok(["preview", environment, "--expect-no-changes"]);
+});
+
+it("has no way in by the key that a machine was born with, and none to instance metadata for its tasks", async () => {
+  for (const { host } of rack.cloud.instances()) expect(host.hostPublicKeys().map((line) => line.split(" ")[0])).toEqual(["ssh-ed25519"]);
+  const ask = "http://169.254.169.254/latest/api/token";
+  const script = `python3 -c 'import urllib.request as u; u.urlopen(u.Request("${ask}", method="PUT", headers={"X-aws-ec2-metadata-token-ttl-seconds": "60"}), timeout=5)'`;
+  const [machine] = rack.cloud.instances();
+  // The machine itself may ask: what refuses a task is no missing service.
+  expect((await machine?.host.exec(["sh", "-c", script]))?.code).toBe(0);
+  const asked = await rack.spillway(["run", "--cpu", "0.1", "--memory", "64Mi", "--node-pool", "base", "--", "sh", "-c", script]);
+  expect(asked.code).not.toBe(0);
+  expect(`${asked.stdout}${asked.stderr}`).toMatch(/unreachable|refused|denied|prohibit/i);
+});
+
+it.each(["rack", "base"])("runs a job on the node pool %s", async (pool) => {
+  expect(await ok(["run", "--cpu", "0.1", "--memory", "32Mi", "--node-pool", pool, "--", "hostname"])).not.toBe("");
+});
+
+it("bursts into the cloud while jobs overflow the pool, by its own prices, and gives the machines back", async () => {
+  const burst = {
+    pools: {
+      overflow: {
+        provider: "aws",
+        regions: [region],
+        market: ["on-demand"],
+        types: { cpu: [2, 2], names: ["c7i.*", "m7i.*"] },
+        ...rack.access,
+      },
+    },
+    rules: [{ when: { pendingFor: "1s" } }],
+    maxNodes: 2,
+    budget: { perHour: 1 },
+    retire: { idleFor: "3s", minimumLife: "1s", drainDeadline: "10s" },
+    sweep: { every: "3s", unknownAfter: "10s" },
+  };
+  rack.write({ pools: { base: basePool() }, burst });
+  await ok(["up", environment, "--yes"]);
+  await submitOverflow(client, "flood", { count: 10, seconds: 15 });
+  const rows = async () => (await client.bursts({ all: true })).rows;
+  await waitUntil("a burst is used", async () => (await rows()).some(({ usedAt }) => usedAt !== undefined), 120_000);
+  await untilSucceeded(client, "flood", 180_000);
+  const nodes = (await client.job("flood")).indexes.flatMap(({ attempts }) => attempts.map(({ node }) => node));
+  expect(nodes.filter((node) => node.startsWith("b-")).length).toBeGreaterThanOrEqual(1);
+  await waitUntil("every burst is gone", async () => (await rows()).every(({ state }) => state === "gone"), 120_000);
+  expect(rack.cloud.instances()).toHaveLength(2);
+});
+
+it("leaves nothing in the cloud when it is destroyed", async () => {
+  await ok(["destroy", environment, "--yes"]);
+  expect(rack.cloud.instances()).toEqual([]);
+});

@@ -1,0 +1,94 @@
+/** An environment of one lab host of one's own and machines of the cloud's double, in a copy of the working tree. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { startPriceList } from "../../doubles/aws/price-list.ts";
+import { type Cloud, startCloud } from "../../doubles/cloud.ts";
+import { putPluginOnPath } from "../../doubles/plugin-on-path.ts";
+import { type Checkout, makeCheckout } from "../../support/checkout.ts";
+import { startMoto } from "../../support/moto.ts";
+import type { CommandOutcome } from "../../support/outcome-of.ts";
+import { type CloudHost, labCloudHosts } from "./cloud-host.ts";
+import { bootLab, type Lab } from "./lab.ts";
+
+export const region = "us-east-1";
+
+export interface CloudRack {
+  readonly lab: Lab;
+  readonly cloud: Cloud<CloudHost>;
+  readonly checkout: Checkout;
+  /** What every command needs in its environment. */
+  readonly env: Readonly<Record<string, string>>;
+  spillway(words: readonly string[], more?: Readonly<Record<string, string>>): Promise<CommandOutcome>;
+  /** Writes the settings: the own host carries the master. */
+  write(settings: { readonly pools?: object; readonly burst?: object }): void;
+  /** Access of a cloud's pool: the lab's key, from the lab's addresses. */
+  readonly access: object;
+  close(): Promise<void>;
+}
+
+/** Ends what was begun when a part does not come up. */
+export async function cloudRack(environment = "rack"): Promise<CloudRack> {
+  const lab = await bootLab({ hosts: [{ name: "own" }] });
+  const ends: (() => Promise<void> | void)[] = [() => lab.close()];
+  const close = async () => {
+    for (const end of ends.toReversed()) await end();
+  };
+  try {
+    const cloud = await startCloud(await startMoto(), await labCloudHosts(lab));
+    ends.push(() => cloud.stop());
+    const prices = await startPriceList(region);
+    ends.push(() => prices.stop());
+    const plugin = putPluginOnPath("aws", lab.directory);
+    const pricesDirectory = mkdtempSync(join(tmpdir(), "spillway-prices-"));
+    ends.push(() => rmSync(pricesDirectory, { recursive: true, force: true }));
+    const checkout = makeCheckout(environment);
+    ends.push(() => checkout.remove());
+    const env = { ...cloud.environment, AWS_ENDPOINT_URL_PRICING: prices.url, SPILLWAY_PRICES: pricesDirectory, PATH: plugin.path };
+    const own = lab.host("own");
+    const access = {
+      key: lab.keyFile,
+      authorizedKeys: [readFileSync(`${lab.keyFile}.pub`, "utf8").trim()],
+      sshFrom: [`${lab.machineAddress}/32`],
+    };
+    return {
+      lab,
+      cloud,
+      checkout,
+      env,
+      access,
+      close,
+      spillway: (words, more = {}) => checkout.spillway(words, { env: { ...env, ...more } }),
+      write({ pools = {}, burst }) {
+        const rack = {
+          provider: "ssh",
+          user: "ops",
+          key: lab.keyFile,
+          hosts: [{ host: own.address, name: own.name, hostKey: own.hostKey }],
+        };
+        const value = {
+          masters: { pool: "rack", endpoint: `https://${own.address}:7070` },
+          pools: { rack, ...pools },
+          heartbeat: { suspectAfter: "3s", disconnectedAfter: "5s", lostAfter: "20s" },
+          ...(burst === undefined ? {} : { burst }),
+        };
+        const file = join(checkout.directory, "stacks/environment", `Pulumi.${environment}.yaml`);
+        const salt = saltOf(file);
+        writeFileSync(file, `${stringify({ config: { "spillway:environment": value } })}${salt}`);
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Pulumi keeps it in the same file. */
+function saltOf(file: string): string {
+  try {
+    return /^encryptionsalt:.*\n/m.exec(readFileSync(file, "utf8"))?.[0] ?? "";
+  } catch {
+    return "";
+  }
+}
