@@ -16,7 +16,9 @@ export function breakdownText(estimate: CostEstimate, by: Breakdown): string {
     `estimated: price × time, this month in ${zone}; of node pools the nodes that are there now, since the master knows them`,
   ];
   if (uncounted.length > 0 && by !== "burst")
-    lines.push(`not counted, since they have no price or no age: ${countOf(uncounted.length, "node")} (${uncounted.slice(0, 5).join(", ")}${uncounted.length > 5 ? " …" : ""})`);
+    lines.push(
+      `not counted, since they have no price or no age: ${countOf(uncounted.length, "node")} (${uncounted.slice(0, 5).join(", ")}${uncounted.length > 5 ? " …" : ""})`,
+    );
   return lines.join("\n");
 }
 

@@ -12,11 +12,7 @@ export function showPlan(environment: string, preview: Preview): void {
   for (const line of planLines(environment, preview, Date.now())) print(line);
 }
 
-export function planLines(
-  environment: string,
-  { changes, hourly, cloudPools, guardsSetAside, bursts }: Preview,
-  now: number,
-): string[] {
+export function planLines(environment: string, { changes, hourly, cloudPools, guardsSetAside, bursts }: Preview, now: number): string[] {
   const lines = changes.map(({ name, operation }) => `  ${marks[operation] ?? "?"} ${name.padEnd(16)} ${operation}`);
   if (lines.length === 0) lines.push("Nothing to change.");
   else if (hourly > 0 || cloudPools.length === 0) lines.push(`  cost: $${hourly.toFixed(2)}/hour, by your own prices`);

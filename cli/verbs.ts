@@ -2,6 +2,7 @@
 import type { Verb } from "./dispatch.ts";
 
 export const verbs: readonly Verb[] = [
+  { name: "init", summary: "write the settings of a new environment", load: async () => (await import("./commands/init.ts")).registerInit },
   { name: "up", summary: "make or mend an environment", load: async () => (await import("./commands/up.ts")).registerUp },
   { name: "preview", summary: "what `up` would change", load: async () => (await import("./commands/preview.ts")).registerPreview },
   {

@@ -37,15 +37,15 @@ export interface CloudOfferWish {
 
 /** The types kept for each place and market: those that no other one beats, then those that only they beat, and so on. */
 const ranks = 3;
-/** Offers of one burst pool at most; the master takes a thousand in all. */
-const mostOffers = 300;
+/** Offers of one burst pool at most: enough to choose from, and few enough for a plan. */
+export const mostOffers = 300;
 
 /**
  * All that may be bought and is worth a look, the cheapest by core first. An offer that others beat in everything (as much
  * of each resource for no more money, in the same place and market) is left out, but for a few that are there when a place
  * has run out of the better ones.
  */
-export function cloudOffers(wish: CloudOfferWish, catalogs: readonly Catalog[]): Offer[] {
+export function cloudOffers(wish: CloudOfferWish, catalogs: readonly Catalog[], most: number = mostOffers): Offer[] {
   const places = wish.regions.flatMap((region) => {
     const catalog = catalogs.find((one) => one.provider === wish.provider && one.region === region);
     if (catalog === undefined) return [];
@@ -56,7 +56,7 @@ export function cloudOffers(wish: CloudOfferWish, catalogs: readonly Catalog[]):
       return [...zones].map((zone) => withoutBeaten(offers.filter((offer) => offer.zone === zone)));
     });
   });
-  return cheapestPlaces(places.flat(), mostOffers).toSorted(byCore);
+  return cheapestPlaces(places.flat(), most).toSorted(byCore);
 }
 
 /** So many: each type where it is cheapest, then where it is next, so that no kind of machine is crowded out by places of another. */
@@ -77,10 +77,7 @@ function byCore(a: Offer, b: Offer): number {
 function isWanted(entry: CatalogEntry, wish: TypeWish): boolean {
   const within = (amount: number, [least, most]: readonly [number, number]) => amount >= least && amount <= most;
   const gpus = entry.gpus.reduce((sum, { count }) => sum + count, 0);
-  const isGpuWanted =
-    wish.gpu === undefined
-      ? gpus === 0
-      : within(gpus, wish.gpu.count) && isModel(wish.gpu.model, entry);
+  const isGpuWanted = wish.gpu === undefined ? gpus === 0 : within(gpus, wish.gpu.count) && isModel(wish.gpu.model, entry);
   return (
     within(entry.cpu / 1000, wish.cpu) &&
     (wish.memory === undefined || within(entry.memory, wish.memory)) &&

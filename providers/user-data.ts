@@ -17,6 +17,19 @@ export const cloudUser = "spillway";
  */
 export function userData({ user, authorizedKeys, hostKey }: UserDataSpec): string {
   const config = {
+    ...loginOf({ user, authorizedKeys }),
+    ssh_deletekeys: true,
+    ssh_keys: { ecdsa_private: hostKey.privateKey, ecdsa_public: hostKey.publicKey },
+    // Its log is read by whoever may read the machine's console.
+    no_ssh_fingerprints: true,
+    ssh: { emit_keys_to_console: false },
+  };
+  return `#cloud-config\n${JSON.stringify(config, null, 1)}\n`;
+}
+
+/** The part of it that says who may log in. */
+export function loginOf({ user, authorizedKeys }: Pick<UserDataSpec, "user" | "authorizedKeys">) {
+  return {
     users: [
       {
         name: user,
@@ -29,11 +42,5 @@ export function userData({ user, authorizedKeys, hostKey }: UserDataSpec): strin
     ],
     disable_root: true,
     ssh_pwauth: false,
-    ssh_deletekeys: true,
-    ssh_keys: { ecdsa_private: hostKey.privateKey, ecdsa_public: hostKey.publicKey },
-    // Its log is read by whoever may read the machine's console.
-    no_ssh_fingerprints: true,
-    ssh: { emit_keys_to_console: false },
   };
-  return `#cloud-config\n${JSON.stringify(config, null, 1)}\n`;
 }

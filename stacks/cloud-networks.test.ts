@@ -25,6 +25,12 @@ describe("the networks that are made", () => {
     ]);
   });
 
+  it("let in those who dial the master at the port of its URL", () => {
+    const portOf = (endpoint: string) => wanted(inClouds({ masters: { pool: "base", endpoint } }))[0]?.masterPort;
+    expect(portOf("https://pool.example.org:8443")).toBe(8443);
+    expect(portOf("https://pool.example.org")).toBe(443);
+  });
+
   it("let in whom any of the pools there lets in, whatever their order", () => {
     const more = aws({ masterFrom: undefined, sshFrom: ["198.51.100.0/24", "203.0.113.7/32"], zones: ["eu-central-1b"] });
     for (const pools of [

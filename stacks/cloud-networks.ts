@@ -1,5 +1,6 @@
 /** The networks that an environment's machines in clouds need: one for each region that has none of the user's own. */
 import * as pulumi from "@pulumi/pulumi";
+import { addressOf } from "../agent/contract/endpoint.ts";
 import type { CloudNetworkSpec } from "../providers/cloud-machine.ts";
 import type { BurstPool } from "./burst-settings.ts";
 import { type CloudName, type Clouds, cloudMaker, type NetworkIds } from "./clouds.ts";
@@ -13,12 +14,13 @@ export type WantedNetwork = Pick<CloudNetworkSpec, "region" | "zones" | "sshFrom
 /**
  * The networks that are to be made; pure. Pools of one region share one: its zones and who may come in are what they want
  * together. A pool that names no zones takes those of the others, since a zone that is named must have its subnet; where
- * none names any there are the first three.
+ * none names any there are the first three. The master listens on its URL's port; `usualPort` is that of one without.
  */
 export function wantedNetworks(
   { masters, pools, burst, guards }: Pick<EnvironmentSettings, "masters" | "pools" | "burst" | "guards">,
-  masterPort: number,
+  usualPort: number,
 ): WantedNetwork[] {
+  const masterPort = masters.endpoint === undefined ? usualPort : addressOf(masters.endpoint).port;
   const wishes: WantedNetwork[] = [];
   for (const [name, pool] of Object.entries(pools)) {
     if (pool.provider === "local" || pool.provider === "ssh" || pool.network !== undefined) continue;

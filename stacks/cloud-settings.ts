@@ -116,7 +116,11 @@ const types = z
   .describe("which types may be bought");
 
 const burstCommon = {
-  regions: z.array(region).min(1, "there must be at least one region").max(20).describe("as the cloud names them: [eu-central-1, us-east-1]"),
+  regions: z
+    .array(region)
+    .min(1, "there must be at least one region")
+    .max(20)
+    .describe("as the cloud names them: [eu-central-1, us-east-1]"),
   market: z.array(market).min(1).default(["spot", "on-demand"]).describe("which may be bought; the cheapest counts"),
   types,
   ...common,

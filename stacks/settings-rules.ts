@@ -8,6 +8,7 @@ import type { AwsPool, AzurePool } from "./cloud-settings.ts";
 import { breachesOf, type GuardRails } from "./guard-rails.ts";
 import { refuseHosts } from "./host-rules.ts";
 import type { localPool, sshPool } from "./pool-settings.ts";
+import { refuseReach } from "./reach-rules.ts";
 import { noneNamed, type Path, pathText } from "./settings-error.ts";
 
 type LocalPool = z.infer<typeof localPool>;
@@ -15,7 +16,12 @@ type CheckedPool = LocalPool | SshPool | AwsPool | AzurePool;
 type SshPool = z.infer<typeof sshPool>;
 
 export interface CheckedSettings {
-  readonly masters: { readonly pool: string; readonly endpoint?: string | undefined; readonly reserve: Resources };
+  readonly masters: {
+    readonly pool: string;
+    readonly endpoint?: string | undefined;
+    readonly reach: "direct" | "reverse";
+    readonly reserve: Resources;
+  };
   readonly pools: Readonly<Record<string, CheckedPool>>;
   readonly jumps: Readonly<Record<string, JumpEntry>>;
   readonly heartbeat: NodeTimers;
@@ -44,14 +50,18 @@ function refuseForLocalMaster({ masters, pools }: CheckedSettings, carrier: Loca
   if (endpoint !== undefined)
     refuse(["masters", "endpoint"], "a master on this computer listens on a free loopback port of its own choice");
   for (const [name, { provider }] of Object.entries(pools)) {
-    if (provider === "local") continue;
-    const which = provider === "ssh" ? "hosts" : "machines";
-    refuse(["masters", "pool"], `the ${which} of pool "${name}" can't dial a master on this computer's loopback; choose that pool for it`);
+    if (provider === "local" || (provider !== "ssh" && masters.reach === "reverse")) continue;
+    refuse(
+      ["masters", "pool"],
+      provider === "ssh"
+        ? `the hosts of pool "${name}" can't dial a master on this computer's loopback; choose that pool for it`
+        : `the machines of pool "${name}" can't dial a master on this computer's loopback; choose that pool for it, or write reach: reverse`,
+    );
   }
 }
 
 function refuseForBursts(
-  { pools, heartbeat, burst }: CheckedSettings & { readonly burst: WrittenBurst },
+  { masters, pools, heartbeat, burst }: CheckedSettings & { readonly burst: WrittenBurst },
   carrier: CheckedPool | undefined,
   refuse: Refuse,
 ): void {
@@ -63,11 +73,12 @@ function refuseForBursts(
       refuse(path, `there is a node pool "${name}" too: write another name, since nodes are told apart by it`);
     if (carrier === undefined || carrier.provider === provider) continue;
     if (carrier.provider !== "local" && provider !== "local") continue;
+    if (provider !== "local" && provider !== "ssh" && masters.reach === "reverse") continue;
     refuse(
       [...path, "provider"],
       provider === "local"
         ? "machines on this computer burst only where the master is on this computer too; use spare hosts (provider: ssh)"
-        : `${provider === "ssh" ? "hosts" : "machines elsewhere"} can't dial a master on this computer's loopback; use machines on this computer (provider: local), or another pool for the master`,
+        : `${provider === "ssh" ? "hosts" : "machines elsewhere"} can't dial a master on this computer's loopback; use machines on this computer (provider: local), or another pool for the master${provider === "ssh" ? "" : ", or masters.reach: reverse"}`,
     );
   }
   for (const [index, { use }] of burst.rules.entries()) {
@@ -101,11 +112,12 @@ function refuseClouds(settings: CheckedSettings, refuse: Refuse): void {
       for (const [index, zone] of pool.zones.entries())
         if (!isZone(pool, zone)) refuse([...at, "zones", index], `${zone} is no zone of ${pool.region}`);
   }
-  if (carrier?.provider === "ssh" && masters.endpoint === undefined && clouds.length > 0) {
+  refuseReach(settings, clouds, refuse);
+  if (carrier?.provider === "ssh" && masters.endpoint === undefined && masters.reach === "direct" && clouds.length > 0) {
     const which = clouds.map(([at]) => pathText(at)).join(", ");
     refuse(
       ["masters", "endpoint"],
-      `is missing: the URL by which the machines of ${which} reach the master, e.g. https://pool.example.org:7070`,
+      `is missing: the URL by which the machines of ${which} reach the master, e.g. https://pool.example.org:7070; or write reach: reverse`,
     );
   }
   if (carrier?.provider === "aws" || carrier?.provider === "azure") refuseForCloudMaster(masters.pool, carrier, refuse);
@@ -127,7 +139,7 @@ function isZone({ provider, region }: AwsPool | AzurePool, zone: string): boolea
   return provider === "aws" ? zone.startsWith(region) && /^[a-z]$/.test(zone.slice(region.length)) : /^[1-9]$/.test(zone);
 }
 
-type CloudPool = AwsPool | AzurePool | Extract<WrittenBurst["pools"][string], { provider: "aws" | "azure" }>;
+export type CloudPool = AwsPool | AzurePool | Extract<WrittenBurst["pools"][string], { provider: "aws" | "azure" }>;
 
 function cloudPools({ pools, burst }: Pick<CheckedSettings, "pools" | "burst">): [Path, CloudPool][] {
   const all = [

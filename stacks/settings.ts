@@ -53,6 +53,10 @@ export const environmentSettings = z
       pool: z.string().describe("the node pool whose first machine carries the master"),
       count: z.literal(1).default(1).describe("masters; 1 in this version"),
       endpoint: masterEndpoint.optional().describe("the https URL by which agents and people reach the master, with its port"),
+      reach: z
+        .enum(["direct", "reverse"])
+        .default("direct")
+        .describe("how machines in clouds get to the master: they dial it, or by tunnels that the burster holds to them over SSH"),
       reserve: reserve.prefault({}).describe("kept back from tasks on the master's machine"),
     }),
     pools: z

@@ -17,6 +17,10 @@ export type CloudName = z.infer<typeof cloudName>;
 export const agentConfig = z.object({
   node: z.string().describe("the node's name; the CN of its certificate"),
   endpoint: z.string().describe("https URL of the master, with port"),
+  dialVia: z
+    .object({ host: z.string(), port: z.number().int().min(1).max(65535) })
+    .optional()
+    .describe("where it connects instead, and is led on to the master; who answers must still be the endpoint"),
   caFile: z.string().describe("the environment's root CA, PEM"),
   stateDir: z.string().describe("identity (key.pem, cert.pem), tasks/, spool"),
   executor: z.enum(["process", "systemd"]).default("process").describe("how tasks run: as transient units where systemd is the init"),

@@ -14,7 +14,7 @@ import { paint, print, printJson, table } from "../output.ts";
 export function registerCost(program: Command): void {
   const cost = program
     .command("cost")
-    .description("Money: the budget of bursts, what each kind of burst has cost this month, and what your own nodes cost.")
+    .description("Money: the budget of bursts, what each kind of burst has cost this month, and what node pools cost.")
     .argument("[environment]", "e.g. prod (else --env, SPILLWAY_ENV, or the only one there is)")
     .addOption(new Option("--by <part>", "what this month has cost by its parts, estimated from price × time").choices(breakdowns))
     .action(async (environment: string | undefined, { by }: { readonly by?: Breakdown }) => {
@@ -30,7 +30,11 @@ export function registerCost(program: Command): void {
       if (wantsJson(cost)) printJson(costs);
       else print(costText(costs));
     });
-  withExamples(withEnvironment(cost), ["spillway cost", "spillway cost prod --by day", "spillway cost --output json | jq '.bursts[] | {offer, usd}'"]);
+  withExamples(withEnvironment(cost), [
+    "spillway cost",
+    "spillway cost prod --by day",
+    "spillway cost --output json | jq '.bursts[] | {offer, usd}'",
+  ]);
 }
 
 /** Money is USD, prices are USD/hour. */
@@ -113,7 +117,7 @@ export function costText({ budget, bursts, nodePools }: Costs): string {
     parts.push(table([...columns, { title: "$/hour now", align: right }, { title: "cost", align: right }, { title: "" }], rows));
   }
   if (nodePools.length > 0) {
-    const columns = [{ title: "your own" }, { title: "nodes", align: right }, { title: "$/hour", align: right }];
+    const columns = [{ title: "node pool" }, { title: "nodes", align: right }, { title: "$/hour", align: right }];
     parts.push(
       table(
         columns,

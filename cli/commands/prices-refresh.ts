@@ -46,8 +46,12 @@ export function placesToAsk(environment: string | undefined, { cloud, region }: 
   if (environment !== undefined)
     throw usageError(`${environment} has no machines ${cloud === undefined && region === undefined ? "in clouds" : "there"}`);
   if (cloud === undefined || region === undefined)
-    throw usageError("which prices?", "Name an environment, or --cloud and --region: spillway prices refresh --cloud aws --region eu-central-1");
-  if (!/^[a-z][a-z0-9-]{2,40}$/.test(region)) throw usageError(`--region: "${plain(region)}" is no region, e.g. eu-central-1 or westeurope`);
+    throw usageError(
+      "which prices?",
+      "Name an environment, or --cloud and --region: spillway prices refresh --cloud aws --region eu-central-1",
+    );
+  if (!/^[a-z][a-z0-9-]{2,40}$/.test(region))
+    throw usageError(`--region: "${plain(region)}" is no region, e.g. eu-central-1 or westeurope`);
   return [{ cloud, region }];
 }
 

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { SpillwayError } from "../../agent/contract/errors.ts";
-import { parseSettings } from "../../stacks/settings.ts";
 import { pricedPlaces } from "../../stacks/priced-places.ts";
-import { aCatalog, anEntry, azure, bursting, buying, aws } from "../../stacks/testing/cloud-pools.ts";
+import { parseSettings } from "../../stacks/settings.ts";
+import { aCatalog, anEntry, aws, azure, bursting, buying } from "../../stacks/testing/cloud-pools.ts";
 import { commandBench } from "../testing/command-bench.ts";
 import { refreshAll, refreshText } from "./prices-refresh.ts";
 

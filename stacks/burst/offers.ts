@@ -1,6 +1,6 @@
 /** What the burst pools of the settings offer; pure. */
 import type { Offer } from "../../agent/contract/plan.ts";
-import { type CloudOfferWish, cloudOffers } from "../../providers/offers.ts";
+import { type CloudOfferWish, cloudOffers, mostOffers } from "../../providers/offers.ts";
 import type { Catalog } from "../../providers/provider.ts";
 import type { BurstPool } from "../burst-settings.ts";
 import type { CloudBurstPool } from "../cloud-settings.ts";
@@ -18,14 +18,21 @@ const expectedSeconds = {
 /** How long it takes at most until the provider says that a machine is gone. */
 const teardownMs = { local: 30_000, ssh: 120_000, aws: 600_000, azure: 900_000 } as const;
 
+/** What the master takes of all pools together (`bursterReport`). */
+const mostReported = 1000;
+
 /**
  * One offer of a pool of machines on this computer; one for each host of a pool of hosts, since each is there once; of a
  * cloud what its catalogs hold.
  */
 export function offersOf(pools: Readonly<Record<string, BurstPool>>, catalogs: readonly Catalog[] = []): Offer[] {
+  // Pools of clouds share what the others leave, so that no report is refused for its length.
+  const isCloud = ({ provider }: BurstPool) => provider === "aws" || provider === "azure";
+  const others = Object.values(pools).reduce((sum, pool) => sum + (pool.provider === "ssh" ? pool.hosts.length : isCloud(pool) ? 0 : 1), 0);
+  const share = Math.max(0, Math.floor((mostReported - others) / Math.max(1, Object.values(pools).filter(isCloud).length)));
   return Object.entries(pools).flatMap(([burstPool, pool]): Offer[] => {
     const { provider, launchTimeoutMs } = pool;
-    if (provider === "aws" || provider === "azure") return cloudOffers(wishOf(burstPool, pool), catalogs);
+    if (provider === "aws" || provider === "azure") return cloudOffers(wishOf(burstPool, pool), catalogs, Math.min(mostOffers, share));
     const shape = { cpu: pool.cpu, memory: pool.memory, disk: pool.disk, gpus: [] };
     const common = {
       burstPool,

@@ -66,6 +66,9 @@ const calls: Record<Exclude<keyof Client, "dispose">, (client: Client) => unknow
   node: (client) => client.node("x"),
   declareNode: (client) => client.declareNode("x", { pool: "rack", provider: "local", providerId: "p" }),
   makeJoinToken: (client) => client.makeJoinToken("x"),
+  makeInstanceToken: (client) => client.makeInstanceToken({ node: "x", lifeMs: 60_000 }),
+  joinTokenState: (client) => client.joinTokenState("x"),
+  putBundlePiece: (client) => client.putBundlePiece("x", { bytes: 1, sha256: "x", offset: 0, data: "" }),
   removeNode: (client) => client.removeNode("x"),
   join: (client) => client.join({ node: "x", token: "t", csr: "c" }),
   submitJob: (client) => client.submitJob({ command: ["true"], resources: { cpu: 1, memory: 1 } }),
@@ -98,8 +101,11 @@ const calls: Record<Exclude<keyof Client, "dispose">, (client: Client) => unknow
   tellBurst: (client) => client.tellBurst({ holder: "h", kind: "burst-x", message: "m" }),
 };
 
-/** Agents call it with their certificate (agent/node/renew.ts), which the client has not. */
-const withoutClient = ["POST /v1/renew"];
+/**
+ * Agents call it with their certificate (agent/node/renew.ts), which the client has not; machines that join by themselves with
+ * their token (bootstrap/cloud-join).
+ */
+const withoutClient = ["POST /v1/renew", "POST /v1/join-problem", "GET /v1/bundles/{digest}"];
 
 test("the client reaches every route of the document, and calls none that is not there", async () => {
   const master = await startFakeMaster((_, response) => sendError(response, 404, "not-found", "nothing here"));

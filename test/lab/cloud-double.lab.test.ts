@@ -140,6 +140,17 @@ try:
 except urllib.error.HTTPError as error: print(error.code)
 `;
 
+/** How many hops the service's answer may still go when it arrives: what is left of it after this machine. */
+const hops = `
+import socket, threading
+wire = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
+threading.Thread(target=lambda: socket.create_connection(("169.254.169.254", 80), 5), daemon=True).start()
+while True:
+    packet = wire.recv(65535)
+    if packet[12:16] == socket.inet_aton("169.254.169.254"): break
+print(packet[8])
+`;
+
 /** Status and body of an answer of the metadata service, asked inside. */
 async function metadata(from: CloudHost, method: string, path: string, headers: Record<string, string> = {}): Promise<string> {
   return (await from.read(["python3", "-c", asks, method, path, JSON.stringify(headers)])).trim();
@@ -162,6 +173,7 @@ test("a machine comes up with the host key and the user of its user data, and no
   expect(await overSsh("one", publicAddress, "spillway", "sudo -n id -un")).toMatchObject({ code: 0, stdout: "root\n" });
   expect((await overSsh("one", host("one").address, "root", "true")).code).not.toBe(0);
   expect(host("one").hostPublicKeys()).toHaveLength(1);
+  expect((await host("one").exec(["cloud-init", "status", "--wait"])).stdout).toContain("status: done");
 });
 
 test("its metadata tell who it is, to itself, with a token and not without", async () => {
@@ -171,6 +183,7 @@ test("its metadata tell who it is, to itself, with a token and not without", asy
   expect(await metadata(one, "GET", "/latest/meta-data/instance-id", headers)).toBe(`200 ${ids.get("one")}`);
   expect(await metadata(one, "GET", "/latest/meta-data/placement/availability-zone", headers)).toBe(`200 ${region}a`);
   expect(await metadata(one, "GET", "/latest/meta-data/spot/instance-action", headers)).toBe("404");
+  expect((await one.read(["python3", "-c", hops], { timeoutMs: 20_000 })).trim()).toBe("1");
   const document = await metadata(one, "GET", "/latest/dynamic/instance-identity/document", headers);
   expect(JSON.parse(document.slice(4))).toMatchObject({ instanceId: ids.get("one"), region, instanceType: "m7i.large" });
 });
@@ -197,9 +210,10 @@ test("a machine that powers itself off is terminated, as its shutdown behaviour 
 
 test("a spot notice is read on the machine, and then the machine is taken away", async () => {
   const one = host("one");
-  cloud.rebalanceNotice(ids.get("one") ?? "");
-  cloud.spotNotice(ids.get("one") ?? "", 3);
   const headers = await token(one);
+  cloud.rebalanceNotice(ids.get("one") ?? "");
+  // Time enough to read it, on a busy computer too.
+  cloud.spotNotice(ids.get("one") ?? "", 6);
   const notice = await metadata(one, "GET", "/latest/meta-data/spot/instance-action", headers);
   expect(JSON.parse(notice.slice(4))).toMatchObject({ action: "terminate", time: expect.stringMatching(/^20\d\d-.*Z$/) });
   expect(await metadata(one, "GET", "/latest/meta-data/events/recommendations/rebalance", headers)).toContain("noticeTime");

@@ -99,6 +99,6 @@ test("only the admin gives bundles, and only digests are names", async () => {
 });
 
 test("the newest six are kept", async () => {
-  for (const name of "abcdefa0".slice(0, 7)) await put(0, tarball, {}, (name === "a" ? "1" : name).repeat(64));
+  for (const name of "1234567") await put(0, tarball, {}, name.repeat(64));
   expect(readdirSync(join(master.config.stateDir, "bundles"))).toHaveLength(6);
 });

@@ -35,6 +35,7 @@ const inputs = z.object({
   intermediateKey: z.string(),
   adminToken: z.string(),
   timers: nodeTimers,
+  identityAuthorities: z.array(z.string()).optional().describe("PEM: who vouches for instances beside AWS and Azure"),
   contextFile: z.string().describe("where people's access is written, on the operator's machine"),
   bundle: z.string().optional().describe("in stacks before version 0.4; which bundle it runs is the rollout's"),
 });
@@ -147,6 +148,7 @@ function filesOf(spec: Inputs, layout: InstallLayout, endpoint: string, listen: 
     intermediateKeyFile,
     adminTokenSha256: createHash("sha256").update(spec.adminToken).digest("hex"),
     timers: spec.timers,
+    ...(spec.identityAuthorities === undefined ? {} : { identityAuthorities: spec.identityAuthorities }),
   };
   return [
     { path: layout.caFile, content: spec.caCert, mode: "644" },

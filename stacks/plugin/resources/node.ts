@@ -1,16 +1,19 @@
 /** Provider side of `Node`: the agent on one machine, joined to the pool. */
 import { z } from "zod";
-import { type AgentConfig, cloudName } from "../../../agent/contract/agent-config.ts";
+import { cloudName } from "../../../agent/contract/agent-config.ts";
 import { withCrashPoint } from "../../../agent/contract/crash-point.ts";
 import { SpillwayError } from "../../../agent/contract/errors.ts";
 import { machine } from "../../../agent/contract/machine.ts";
 import { resources, systemReserve } from "../../../agent/contract/resources.ts";
 import { installRole } from "../../../bootstrap/actions/install.ts";
+import { agentFiles } from "../../../bootstrap/agent-files.ts";
 import { identityFor } from "../../../bootstrap/machine-facts.ts";
-import { metadataGuard } from "../../../bootstrap/metadata-guard.ts";
-import { supervisionOf } from "../../../bootstrap/supervision.ts";
+import { shortPatienceMs } from "../../../bootstrap/ssh/reconnecting.ts";
+import { tunnelEntry } from "../../../bootstrap/ssh/tunnel-line.ts";
 import { providerOf } from "../../../providers/registry.ts";
+import { awaitJoined } from "../await-joined.ts";
 import { bundleAtHand } from "../bundle-at-hand.ts";
+import { holdTunnel } from "../held-tunnels.ts";
 import { leavePool } from "../leave-pool.ts";
 import { isForgotten, masterAccess, waitFor, withMaster, withPatientMaster } from "../master-access.ts";
 import { pinOf } from "../node-pin.ts";
@@ -25,6 +28,7 @@ const inputs = masterAccess.extend({
   environmentId: z.string().optional().describe("missing in stacks of version 0.1"),
   machine,
   problem: z.string().optional().describe("why that machine is left out"),
+  reach: z.literal("reverse").optional().describe("its agent reaches the master by a tunnel to its machine"),
   reserve: resources.optional().describe("kept back for the master beside it"),
   system: systemReserve
     .optional()
@@ -75,7 +79,8 @@ export const node: ResourceHandler<Inputs, Outputs> = {
       // Why it is left out is told on its machine's row; what it was it stays.
       return { health: old.health === "absent" ? "absent" : "broken" };
     }
-    if (hasMoved) await removeFromMachine(old, "agent", context);
+    // The machine before is deleted whole, and nobody can log in to it.
+    if (hasMoved && old.machine.join === undefined) await removeFromMachine(old, "agent", context);
     await install(spec, context);
     return { health: "ok" };
   },
@@ -87,6 +92,9 @@ export const node: ResourceHandler<Inputs, Outputs> = {
     const goesWhole = isCloud || (state.machine.burst !== undefined && endCommandOf(state).length > 0);
     // Before the pool loses a node that would stay what it is.
     const power = goesWhole ? "running" : await refuseSilence(state, "agent");
+    // The burster, which held it, goes first in a teardown. Without it the agent is not told to stop, and its machine goes all the same.
+    if (state.reach === "reverse" && power === "running")
+      await holdTunnel({ ...state, patienceMs: shortPatienceMs }, context).catch(() => undefined);
     if (!isForgotten(state.environment)) await leavePool(state, power, context);
     if (!goesWhole) await removeFromMachine(state, "agent", context);
   },
@@ -124,30 +132,25 @@ async function install(spec: Inputs, context: ResourceContext): Promise<void> {
       }),
     ),
   );
+  if (spec.machine.join !== undefined) return await awaitJoined(spec, context);
+  if (spec.reach === "reverse") await holdTunnel(spec, context);
+  const via = spec.reach === "reverse" ? { dialVia: tunnelEntry } : {};
   await installRole({
     machine: spec.machine,
+    ...via,
     role: "agent",
     bundle: (platform, compression) => bundleAtHand(platform, { compression, onProgress: context.status }),
     identity: identityFor(spec.machine, { environmentId: spec.environmentId, environment: spec.environment }),
     // A local machine has this computer's own way to a master, which is on this computer too or has been dialled from here.
     dials: provider === "local" ? undefined : spec.endpoint,
     files: (layout, facts) => {
-      const { executor, taskUsers } = supervisionOf(facts);
-      const config: AgentConfig = {
-        node: name,
-        endpoint: spec.endpoint,
-        caFile: layout.caFile,
-        stateDir: layout.state("agent"),
-        executor,
-        ...(taskUsers === undefined ? {} : { taskUsers }),
-        ...(spec.deadManMs === undefined ? {} : { deadMan: { silenceMs: spec.deadManMs, end: [...endCommandOf(spec)] } }),
-        ...(providerOf(provider).isCloud ? { cloud: cloudName.parse(provider) } : {}),
-      };
-      return [
-        { path: layout.caFile, content: spec.caCert, mode: "644" },
-        { path: layout.config("agent"), content: `${JSON.stringify(config, null, 2)}\n`, mode: "600" },
-        ...(providerOf(provider).isCloud ? metadataGuard(layout) : []),
-      ];
+      const cloud = cloudName.safeParse(provider).data;
+      const deadMan = spec.deadManMs === undefined ? {} : { deadMan: { silenceMs: spec.deadManMs, end: [...endCommandOf(spec)] } };
+      return agentFiles(
+        { node: name, endpoint: spec.endpoint, caCert: spec.caCert, ...via, ...(cloud === undefined ? {} : { cloud }), ...deadMan },
+        layout,
+        facts,
+      );
     },
     joinToken: async ({ hasCertificate }) => {
       if (hasCertificate && declared.state !== "joining") return undefined;

@@ -115,13 +115,19 @@ export function keepInstances<Host extends PlacedHost>(options: KeeperOptions<Ho
     return instance;
   };
 
+  /** As the cloud does with a machine that does not start (user guide, "Instance terminates immediately"). */
+  const giveUp = async (instance: Kept<Host>, error: unknown) => {
+    await clientOf(instance.region).send(new TerminateInstancesCommand({ InstanceIds: [instance.id] }));
+    throw error;
+  };
+
   /** Brings the machine to where the cloud wants it. */
   const follow = (instance: Kept<Host>, wanted: "on" | "off" | "gone") => {
     if (instance.told === wanted || instance.told === "gone") return;
     instance.told = wanted;
     then(instance, `to be ${wanted}`, async () => {
       const { host } = instance;
-      if (wanted === "on") await host.powerOn();
+      if (wanted === "on") await host.powerOn().catch((error: unknown) => giveUp(instance, error));
       else if (wanted === "gone") await host.destroy();
       else if (host.isOn()) await host.powerOff({ hard: false });
       instance.reached = wanted;

@@ -108,10 +108,12 @@ function placeHost(lab: Lab, site: Site, name: string, lower: string, wanted: Wa
         `${name} (${wanted.instanceId}) has started (see ${consoleFile})`,
         async () => {
           if (!started.isOn()) throw new Error(`${name} did not boot: ${consoleFile} says why`);
-          return await started.exec(["true"]).then(
-            ({ code }) => code === 0,
-            () => false,
-          );
+          try {
+            return (await started.exec(["true"])).code === 0;
+          } catch {
+            // Its process 1 is not there yet.
+            return false;
+          }
         },
         initTimeoutMs,
       );

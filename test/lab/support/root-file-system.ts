@@ -68,6 +68,7 @@ rm -rf "$1"/root/.ssh "$1"/var/lib/cloud
 cat > "$1"/etc/cloud/cloud.cfg.d/90_lab.cfg <<'END'
 datasource_list: [ NoCloud, None ]
 network: { config: disabled }
+locale: C.UTF-8
 END
 `;
 
