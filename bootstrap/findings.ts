@@ -206,7 +206,8 @@ function reach({ dials }: Expectations): Finding[] {
   const through = dials.isTunnelled === true ? " through the tunnel" : "";
   if (dials.problem === undefined) return [good("way to the master", `${dials.to} can be dialled${through}`)];
   if (dials.isTunnelled === true) {
-    const held = "The tunnel is held over SSH from this computer. Run it again; if it stays so, its sshd or a firewall on it stands in the way.";
+    const held =
+      "The tunnel is held over SSH from this computer. Run it again; if it stays so, its sshd or a firewall on it stands in the way.";
     return [bad("way to the master", `it can't dial the master at ${dials.to}${through}: ${dials.problem}`, held)];
   }
   const hint = "Agents dial the master: open that way (name, route, firewall), or name another in masters.endpoint.";

@@ -45,6 +45,8 @@ export interface MadeCloudMachine {
   readonly host: pulumi.Output<string>;
   readonly privateHost: pulumi.Output<string>;
   readonly zone: pulumi.Output<string>;
+  /** What else the cloud says of it that its attributes keep. */
+  readonly attributes?: Readonly<Record<string, pulumi.Output<string>>>;
 }
 
 export interface CloudNetworkSpec {

@@ -3,6 +3,7 @@
 import type { Offer } from "../agent/contract/plan.ts";
 import { type Resources, reservedOf, subtractResources } from "../agent/contract/resources.ts";
 import type { Market } from "./cloud-machine.ts";
+import { diskHourly } from "./disk-price.ts";
 import type { Catalog, CatalogEntry } from "./provider.ts";
 import { matchesWildcard } from "./wildcard.ts";
 
@@ -116,7 +117,7 @@ function offersOf(entry: CatalogEntry, market: Market, wish: CloudOfferWish, cat
         shape: subtractResources(whole, reservedOf(whole, {})),
         price: {
           machine,
-          disk: wish.diskGiB * catalog.diskGiB,
+          disk: diskHourly(catalog, wish.diskGiB),
           address: wish.address === "public" ? catalog.publicAddress : 0,
         },
         pretend: false,

@@ -90,13 +90,20 @@ export interface BurstSettings {
   readonly sweep: SweepTimes;
 }
 
+/** Of a burster that buys nothing. */
+export const usualSweep: SweepTimes = sweepTimesOf(burstSettings.shape.sweep.parse(undefined));
+
+function sweepTimesOf(sweep: WrittenBurst["sweep"]): SweepTimes {
+  return { everyMs: sweep.every, unknownAfterMs: sweep.unknownAfter };
+}
+
 /** The settings with everything filled in; they must have been checked. */
 export function filledBurst(written: WrittenBurst, jumps: Readonly<Record<string, JumpEntry>>): BurstSettings {
   const { pools, sweep, expireAfter, retryAfter, ...policy } = written;
   return {
     pools: Object.fromEntries(Object.entries(pools).map(([name, pool]) => [name, filledPool(name, pool, jumps)])),
     policy: { ...policy, expireAfterMs: expireAfter, retryAfterMs: retryAfter },
-    sweep: { everyMs: sweep.every, unknownAfterMs: sweep.unknownAfter },
+    sweep: sweepTimesOf(sweep),
   };
 }
 

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { addressOf } from "../agent/contract/endpoint.ts";
 import type { CloudNetworkSpec } from "../providers/cloud-machine.ts";
 import type { BurstPool } from "./burst-settings.ts";
-import { type CloudName, type Clouds, cloudMaker, type NetworkIds } from "./clouds.ts";
+import { type CloudName, type Clouds, cloudMaker, cloudsOf, type NetworkIds } from "./clouds.ts";
 import type { EnvironmentSettings } from "./settings.ts";
 
 /** A network to be made. */
@@ -69,6 +69,27 @@ export function makeNetworks(
       return [key, made] as const;
     }),
   );
+}
+
+/** What bursts need in a cloud beside networks, made once for each cloud that they may buy in. */
+export function prepareBursts(
+  { burst }: Pick<EnvironmentSettings, "burst">,
+  networks: MadeNetworks,
+  {
+    environment,
+    environmentId,
+    clouds,
+  }: { readonly environment: string; readonly environmentId: pulumi.Input<string>; readonly clouds: Clouds },
+  options: pulumi.CustomResourceOptions,
+): void {
+  for (const cloud of cloudsOf({ pools: burst?.pools ?? {} })) {
+    const [pool] = Object.values(burst?.pools ?? {}).filter((one) => one.provider === cloud);
+    if (pool === undefined || pool.provider === "local" || pool.provider === "ssh") continue;
+    const [region = ""] = pool.regions;
+    const network = pool.networks[region] ?? networks.get(networkKey(cloud, region));
+    if (network !== undefined)
+      cloudMaker(clouds, cloud).prepareBursts?.(`bursts-${cloud}`, { environment, environmentId, network }, options);
+  }
 }
 
 /** Burst pools of clouds with the ids of the networks that were made for them. */

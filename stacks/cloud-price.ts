@@ -1,4 +1,5 @@
 /** What a cloud's machine costs by the prices that are kept on this computer. */
+import { diskHourly } from "../providers/disk-price.ts";
 import type { Catalog } from "../providers/provider.ts";
 import type { CloudName } from "./clouds.ts";
 import { cachedCatalog } from "./price-cache.ts";
@@ -25,6 +26,6 @@ export function hourlyIn(catalog: Catalog, { instanceType, market, zone, diskGiB
   const spot = zone === undefined ? Math.max(...Object.values(entry.spot)) : (entry.spot[zone] ?? entry.spot[""]);
   const machine = market === "spot" ? spot : entry.onDemand;
   if (machine === undefined || !Number.isFinite(machine)) return undefined;
-  const whole = machine + diskGiB * catalog.diskGiB + (address === "private" ? 0 : catalog.publicAddress);
+  const whole = machine + diskHourly(catalog, diskGiB) + (address === "private" ? 0 : catalog.publicAddress);
   return Math.round(whole * 1e6) / 1e6;
 }

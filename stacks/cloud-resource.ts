@@ -1,5 +1,5 @@
 /** The Pulumi resources of one machine of a cloud: what it is born with, the machine, and the host that we know by its own key. */
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import type { CredentialReference, JumpHost } from "../agent/contract/machine.ts";
 import type { Resources } from "../agent/contract/resources.ts";
 import { CloudHost } from "../providers/cloud-host.ts";
@@ -50,7 +50,7 @@ export function cloudMachineResource(wish: CloudMachineWish, clouds: Clouds, opt
       seedHostKey: seed.hostKey,
       bootTimeoutMs,
       labels: { ...labels },
-      attributes: { cloud, region, zone: made.zone, instanceType, market, arch },
+      attributes: pulumi.output({ cloud, region, zone: made.zone, instanceType, market, arch, ...made.attributes }).apply(withoutEmpty),
       ...(jump === undefined ? {} : { jump }),
       ...(hourly === undefined ? {} : { price: { hourly } }),
       ...(burst === undefined ? {} : { burst }),
@@ -60,4 +60,9 @@ export function cloudMachineResource(wish: CloudMachineWish, clouds: Clouds, opt
     { ...options, dependsOn: [made.resource] },
   );
   return { resource, machine: resource.machine };
+}
+
+/** A machine may have no zone. */
+function withoutEmpty(attributes: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== ""));
 }

@@ -30,6 +30,15 @@ export interface CloudMaker {
     network: pulumi.Input<NetworkIds>,
     options: pulumi.CustomResourceOptions,
   ): MadeCloudMachine;
+  /** Makes what all bursts in that cloud need beside networks, once in the environment's stack. */
+  prepareBursts?(name: string, preparation: BurstPreparation, options: pulumi.CustomResourceOptions): void;
+}
+
+export interface BurstPreparation {
+  readonly environment: string;
+  readonly environmentId: pulumi.Input<string>;
+  /** Any network of the environment in that cloud. */
+  readonly network: pulumi.Input<NetworkIds>;
 }
 
 export type Clouds = Readonly<Partial<Record<CloudName, CloudMaker>>>;
@@ -86,11 +95,12 @@ async function loadAws(): Promise<CloudMaker> {
 }
 
 async function loadAzure(): Promise<CloudMaker> {
-  const [{ output }, { makeAzureProvider }, { makeAzureNetwork }, { makeAzureMachine }] = await Promise.all([
+  const [{ output }, { makeAzureProvider }, { makeAzureNetwork }, { makeAzureMachine }, { makeOwnGroupRole }] = await Promise.all([
     import("@pulumi/pulumi"),
     import("../providers/azure/native-provider.ts"),
     import("../providers/azure/network.ts"),
     import("../providers/azure/virtual-machine.ts"),
+    import("../providers/azure/own-group-role.ts"),
   ]);
   // One for the whole run of a program: its resources name it in their state.
   let provider: pulumi.ProviderResource | undefined;
@@ -110,7 +120,13 @@ async function loadAzure(): Promise<CloudMaker> {
         subnetId: ids.apply(({ subnet }) => subnet ?? ""),
         securityGroupId: ids.apply(({ securityGroup }) => securityGroup ?? ""),
       };
-      return makeAzureMachine({ ...spec, identity, network: known }, own(options));
+      const { vmId, ...made } = makeAzureMachine({ ...spec, identity, network: known }, own(options));
+      // An id of Azure's comes again with a machine of the same name.
+      return { ...made, attributes: { vmId } };
+    },
+    prepareBursts(name, { environment, environmentId, network }, options) {
+      const subnetId = output(network).apply(({ subnet }) => subnet ?? "");
+      makeOwnGroupRole(name, { environment, environmentId, subnetId }, own(options));
     },
   };
 }

@@ -86,9 +86,10 @@ it("hands the networks that it has made to the burst pools of the same region, a
   const all = await resourcesOf({ ...settings, burst: bursts });
   expect(ofType(all, ":Vpc").map(({ name }) => name)).toEqual(["network-aws-eu-central-1", "network-aws-us-east-1"]);
   const [burster] = ofType(all, ":Burster");
-  const { networks } = (burster?.inputs.pools as Record<string, { networks: Record<string, unknown> }>).overflow as never as {
-    networks: Record<string, { subnets: Record<string, string>; securityGroups: string[] }>;
-  };
+  const pools = burster?.inputs.pools as
+    | Record<string, { networks: Record<string, { subnets: object; securityGroups: string[] }> }>
+    | undefined;
+  const networks = pools?.overflow?.networks ?? {};
   expect(Object.keys(networks)).toEqual(["eu-central-1", "us-east-1"]);
   expect(networks["eu-central-1"]?.subnets).toHaveProperty("eu-central-1a");
   expect(networks["eu-central-1"]?.securityGroups).toEqual(["network-aws-eu-central-1-id"]);
@@ -97,4 +98,20 @@ it("hands the networks that it has made to the burst pools of the same region, a
 it("loads no cloud's code where the settings name none", () => {
   const { base: _base, ...pools } = settings.pools;
   expect(cloudsOf(parseSettings({ ...settings, pools }))).toEqual([]);
+});
+
+it("tunnels to machines in clouds alone, and has a burster for that where it does not burst", async () => {
+  const masters = { pool: "rack", reach: "reverse" };
+  const all = await resourcesOf({ ...settings, masters });
+  const reaches = ofType(all, ":Node").map(({ name, inputs }) => [name, inputs.reach]);
+  expect(Object.fromEntries(reaches)).toEqual({ "node-rack-192-0-2-11": undefined, "node-base-1": "reverse", "node-base-2": "reverse" });
+  const [burster] = ofType(all, ":Burster");
+  expect(burster?.inputs).toMatchObject({ reach: "reverse", pools: {}, tunnels: [{ name: "base-1" }, { name: "base-2" }] });
+  expect(burster?.inputs).not.toHaveProperty("policy");
+});
+
+it("has neither tunnels nor such a burster where machines dial the master", async () => {
+  const all = await resourcesOf(settings);
+  expect(ofType(all, ":Burster")).toEqual([]);
+  expect(ofType(all, ":Node").filter(({ inputs }) => "reach" in inputs)).toEqual([]);
 });

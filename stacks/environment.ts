@@ -5,8 +5,9 @@ import { Master } from "../bootstrap/master.ts";
 import { Node } from "../bootstrap/node.ts";
 import { Rollout } from "../bootstrap/rollout.ts";
 import { Authority } from "./authority.ts";
+import { usualSweep } from "./burst-settings.ts";
 import { Burster, type BursterArgs } from "./burster.ts";
-import { type MadeNetworks, makeNetworks, wantedNetworks, withNetworks } from "./cloud-networks.ts";
+import { type MadeNetworks, makeNetworks, prepareBursts, wantedNetworks, withNetworks } from "./cloud-networks.ts";
 import type { Clouds, FoundMachines } from "./clouds.ts";
 import { type MachineResource, machineResource } from "./machine-resource.ts";
 import { PoolGuard } from "./pool-guard.ts";
@@ -20,6 +21,7 @@ import {
   mastersMachine,
   type PlannedSettings,
   systemReserves,
+  tunnelledMachines,
   type WantedMachine,
   wantedMachines,
 } from "./wanted-machines.ts";
@@ -56,6 +58,7 @@ export class Environment extends pulumi.ComponentResource {
     const mastersName = mastersMachine(wanted, settings).name;
     const endpoint = masterEndpoint(mastersMachine(wanted, settings), settings);
     const networks = makeNetworks(wantedNetworks(settings, defaultPort), { environment: name, environmentId, clouds }, child);
+    prepareBursts(settings, networks, { environment: name, environmentId, clouds }, child);
     const { jumps } = settings;
     const machines = wanted.map((machine) =>
       machineResource(
@@ -87,10 +90,12 @@ export class Environment extends pulumi.ComponentResource {
     const access = { environment: name, endpoint: master.endpoint, masterInstance: master.instance, caCert, adminToken };
     const { reserve } = settings.masters;
     const systems = systemReserves(wanted);
+    const tunnelled = new Set(tunnelledMachines(wanted, settings).map((machine) => machine.name));
     const nodes = machines.map(({ name: machine, machine: at, problem, isCarrier }) => {
       const system = systems[machine];
       const kept = { ...(isCarrier ? { reserve } : {}), ...(system === undefined ? {} : { system }) };
-      return new Node(`node-${machine}`, { ...access, environmentId, machine: at, problem, ...kept }, changing);
+      const reach = tunnelled.has(machine) ? { reach: "reverse" as const } : {};
+      return new Node(`node-${machine}`, { ...access, environmentId, machine: at, problem, ...kept, ...reach }, changing);
     });
     // A new node has the bundle at hand already; those that were there are moved to it here, and nowhere else.
     const rollout = new Rollout(
@@ -108,7 +113,16 @@ export class Environment extends pulumi.ComponentResource {
     const bursters = bursterOf(
       settings,
       networks,
-      { ...access, environmentId, machines: layout.machines, directory: layout.bursts, logs: layout.logs },
+      {
+        ...access,
+        environmentId,
+        machines: layout.machines,
+        directory: layout.bursts,
+        logs: layout.logs,
+        ...(settings.masters.reach === "reverse"
+          ? { reach: "reverse", tunnels: machines.flatMap(({ name, machine }) => (tunnelled.has(name) ? [machine] : [])) }
+          : {}),
+      },
       { ...child, dependsOn: [...nodes, rollout] },
     );
     const guard = new PoolGuard(
@@ -136,16 +150,16 @@ export class Environment extends pulumi.ComponentResource {
   }
 }
 
-/** None in an environment that does not burst. */
+/** None in an environment that neither bursts nor needs anyone to hold tunnels. */
 function bursterOf(
-  { burst }: EnvironmentSettings,
+  { burst, masters }: EnvironmentSettings,
   networks: MadeNetworks,
   surroundings: Omit<BursterArgs, "policy" | "pools" | "sweep">,
   options: pulumi.CustomResourceOptions,
 ): Burster[] {
-  return burst === undefined
-    ? []
-    : [new Burster("burster", { ...surroundings, ...burst, pools: withNetworks(burst.pools, networks) }, options)];
+  if (burst === undefined)
+    return masters.reach === "direct" ? [] : [new Burster("burster", { ...surroundings, pools: {}, sweep: usualSweep }, options)];
+  return [new Burster("burster", { ...surroundings, ...burst, pools: withNetworks(burst.pools, networks) }, options)];
 }
 
 /** The origin of the master's URL; a cloud names the address of its own machine only when it has made it. */

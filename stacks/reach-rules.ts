@@ -1,11 +1,15 @@
 /** What must hold where machines in clouds reach the master by tunnels (`masters.reach: reverse`); pure. */
 import { hopsOf } from "../agent/contract/machine.ts";
 import { jumpChain } from "../providers/ssh/jump-chain.ts";
-import { type Path, pathText } from "./settings-error.ts";
+import type { Path } from "./settings-error.ts";
 import type { CheckedSettings, CloudPool, Refuse } from "./settings-rules.ts";
 
 /** `clouds`: every pool whose machines a cloud makes, and where it stands. */
-export function refuseReach({ masters, pools, jumps }: CheckedSettings, clouds: readonly (readonly [Path, CloudPool])[], refuse: Refuse): void {
+export function refuseReach(
+  { masters, pools, jumps }: CheckedSettings,
+  clouds: readonly (readonly [Path, CloudPool])[],
+  refuse: Refuse,
+): void {
   if (masters.reach === "direct") return;
   const at = ["masters", "reach"];
   const carrier = pools[masters.pool]?.provider;
@@ -17,10 +21,13 @@ export function refuseReach({ masters, pools, jumps }: CheckedSettings, clouds: 
       refuse([...path, "join"], "can't be with masters.reach: reverse: the tunnel is held over SSH, and nobody connects to such a machine");
     // Of burst pools that holds anyway.
     if (path[0] === "burst") continue;
-    if (isAsked(pool.credential))
-      refuse([...path, "keyPassphrase"], `must be file:~/PATH with masters.reach: reverse: ${burster}`);
-    if (pool.jump !== undefined && Object.hasOwn(jumps, pool.jump) && hopsOf(jumpChain(pool.jump, jumps)).some((hop) => isAsked(hop.credential)))
-      refuse([...path, "jump"], `the keyPassphrase of each jump host (${pathText(["jumps", pool.jump])}) must be file:~/PATH with masters.reach: reverse: ${burster}`);
+    if (isAsked(pool.credential)) refuse([...path, "keyPassphrase"], `must be file:~/PATH with masters.reach: reverse: ${burster}`);
+    if (
+      pool.jump !== undefined &&
+      Object.hasOwn(jumps, pool.jump) &&
+      hopsOf(jumpChain(pool.jump, jumps)).some((hop) => isAsked(hop.credential))
+    )
+      refuse([...path, "jump"], `the keyPassphrase of each jump host must be file:~/PATH with masters.reach: reverse: ${burster}`);
   }
 }
 

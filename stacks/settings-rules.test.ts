@@ -54,7 +54,7 @@ describe("the master", () => {
     const settings = { masters: { pool: "rack" }, pools: { rack, base: aws({ masterFrom: undefined }) } };
     const burst = { pools: { cloud: buying() }, maxNodes: 1, budget: { perHour: 1 } };
     expect(problemsOf({ ...settings, burst })).toEqual([
-      "masters.endpoint: is missing: the URL by which the machines of pools.base, burst.pools.cloud reach the master, e.g. https://pool.example.org:7070",
+      "masters.endpoint: is missing: the URL by which the machines of pools.base, burst.pools.cloud reach the master, e.g. https://pool.example.org:7070; or write reach: reverse",
     ]);
     expect(problemsOf({ ...settings, burst, masters: { pool: "rack", endpoint } })).toEqual([]);
     expect(problemsOf({ masters: { pool: "rack" }, pools: { rack } })).toEqual([]);
@@ -63,7 +63,7 @@ describe("the master", () => {
   it("on this computer can't be dialled from a cloud", () => {
     const local = { m: { provider: "local" } };
     expect(problemsOf({ masters: { pool: "m" }, pools: { ...local, base: aws() } })).toEqual([
-      "masters.pool: the machines of pool \"base\" can't dial a master on this computer's loopback; choose that pool for it",
+      "masters.pool: the machines of pool \"base\" can't dial a master on this computer's loopback; choose that pool for it, or write reach: reverse",
     ]);
     const burst = { pools: { cloud: buying() }, maxNodes: 1, budget: { perHour: 1 } };
     expect(problemsOf({ masters: { pool: "m" }, pools: local, burst }).join()).toContain(

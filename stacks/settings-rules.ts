@@ -29,6 +29,9 @@ export interface CheckedSettings {
   readonly burst?: WrittenBurst | undefined;
 }
 
+/** A role may take Azure 10 minutes to know it everywhere ("Troubleshoot Azure RBAC"), and a machine needs one to delete itself. */
+const leastAzureExpiryMs = 15 * 60_000;
+
 export type Refuse = (path: Path, message: string) => void;
 
 export function refuseContradictions(settings: CheckedSettings, refuse: Refuse): void {
@@ -71,6 +74,11 @@ function refuseForBursts(
     const path = ["burst", "pools", name];
     if (Object.hasOwn(pools, name))
       refuse(path, `there is a node pool "${name}" too: write another name, since nodes are told apart by it`);
+    if (provider === "azure" && burst.expireAfter < leastAzureExpiryMs)
+      refuse(
+        ["burst", "expireAfter"],
+        "must be at least 15m for bursts on Azure, which may take 10 min to let a new machine delete itself",
+      );
     if (carrier === undefined || carrier.provider === provider) continue;
     if (carrier.provider !== "local" && provider !== "local") continue;
     if (provider !== "local" && provider !== "ssh" && masters.reach === "reverse") continue;

@@ -26,6 +26,14 @@ export function isCloudMachine(machine: WantedMachine): machine is WantedCloudMa
   return machine.provider === "aws" || machine.provider === "azure";
 }
 
+/** Those that reach the master by a tunnel: made in a cloud, where the settings want it so. */
+export function tunnelledMachines(
+  machines: readonly WantedMachine[],
+  { masters }: Pick<EnvironmentSettings, "masters">,
+): WantedCloudMachine[] {
+  return masters.reach === "direct" ? [] : machines.filter(isCloudMachine);
+}
+
 /** Of a master on a host. */
 export const defaultPort = 7070;
 

@@ -53,13 +53,17 @@ test("a master that is known by its address is verified by that", async () => {
   const master = await aMaster();
   const config = await viaLoopback(master, { endpoint: "https://127.0.0.1:1" });
   expect(await renewCertificate(config)).toContain("is good until");
-  await expect(renewCertificate({ ...config, endpoint: "https://192.0.2.11:7070" })).rejects.toThrow("192.0.2.11 is not in the cert's list");
+  await expect(renewCertificate({ ...config, endpoint: "https://192.0.2.11:7070" })).rejects.toThrow(
+    "192.0.2.11 is not in the cert's list",
+  );
 });
 
 test("who has only the name of the place in between is no master, and is told nothing", async () => {
   const master = await aMaster();
   const config = await viaLoopback(master, { joined: false });
-  await expect(joinPool({ config, force: false, readToken: async () => "the-token" })).rejects.toMatchObject({ code: "master-unreachable" });
+  await expect(joinPool({ config, force: false, readToken: async () => "the-token" })).rejects.toMatchObject({
+    code: "master-unreachable",
+  });
   expect(master.requests).toEqual([]);
   const socket = dialMaster(await viaLoopback(master), controlPath);
   const [error] = await once(socket, "error");

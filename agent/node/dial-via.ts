@@ -1,6 +1,6 @@
 /** Connects to a master through a place that leads on to it, e.g. a tunnel's end on this machine; it is the endpoint that must answer. */
 import { isIP } from "node:net";
-import { checkServerIdentity, type ConnectionOptions, connect, type TLSSocket } from "node:tls";
+import { type ConnectionOptions, checkServerIdentity, connect, type TLSSocket } from "node:tls";
 import type { AgentConfig } from "../contract/agent-config.ts";
 import { addressOf } from "../contract/endpoint.ts";
 

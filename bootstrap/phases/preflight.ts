@@ -46,5 +46,9 @@ async function masterDialled(context: BootstrapContext): Promise<Expectations["d
   const reach = readMasterReach({ dials, dialVia });
   if (dials === undefined || reach === undefined) return undefined;
   const answer = (await filledIn(context.remote, "remote").read(reach)).stdout.trim();
-  return { to: dials, isTunnelled: dialVia !== undefined, problem: answer.startsWith("no-way=") ? readable(answer.slice("no-way=".length), 200) : undefined };
+  return {
+    to: dials,
+    isTunnelled: dialVia !== undefined,
+    problem: answer.startsWith("no-way=") ? readable(answer.slice("no-way=".length), 200) : undefined,
+  };
 }

@@ -10,7 +10,7 @@ import { engineWords } from "../engine-words.ts";
 import { trackProgress } from "../workflow/progress.ts";
 import type { BursterConfig } from "./config.ts";
 import { launchTimes } from "./launch-times.ts";
-import { endMachine, listBurstMachines } from "./machines.ts";
+import { endMachine, endThing, listBurstMachines } from "./machines.ts";
 import { burstProgram } from "./program.ts";
 import { applyBurst, knownStacks } from "./stack.ts";
 
@@ -80,10 +80,12 @@ export async function launchBurst(burst: string, operation: Operation): Promise<
 async function endUnrecorded({ id }: BurstRow, { config, signal, log }: Operation): Promise<void> {
   if (cloudsOf({ pools: {}, burst: config }).length === 0) return;
   const recorded = knownStacks(config).find(({ burst }) => burst === id)?.ids;
-  const { machines } = await listBurstMachines(config, signal);
+  const isStrange = (thing: { readonly burst: string }, providerId: string) => thing.burst === id && recorded?.has(providerId) !== true;
+  const { machines, things } = await listBurstMachines(config, signal);
   for (const one of machines)
-    if (one.burst === id && recorded?.has(one.machine.providerId) !== true && providerOf(one.machine.provider).isCloud)
-      await endMachine(config, one, log);
+    if (isStrange(one, one.machine.providerId) && providerOf(one.machine.provider).isCloud) await endMachine(config, one, log);
+  // Azure makes nothing under a name that is taken. What hangs on a machine goes with that.
+  for (const thing of things) if (thing.of === undefined && isStrange(thing, thing.id)) await endThing(thing, log);
 }
 
 /** For whoever watches; nothing depends on it. */

@@ -46,11 +46,17 @@ export function burstProgram(config: BursterConfig, row: BurstRow, clouds: Cloud
           caCert,
           adminToken: pulumi.secret(adminToken),
           machine: made.machine,
-          deadManMs: config.expireAfterMs,
+          ...(config.expireAfterMs === undefined ? {} : { deadManMs: config.expireAfterMs }),
+          ...(config.reach === "reverse" && isOfCloud(pool) ? { reach: config.reach } : {}),
         },
         { dependsOn: [looked] },
       );
     });
     return { health: nodes.map(({ health }) => health) };
   };
+}
+
+/** Hosts and machines on this computer dial the master themselves. */
+function isOfCloud({ provider }: BursterConfig["pools"][string]): boolean {
+  return provider === "aws" || provider === "azure";
 }

@@ -16,7 +16,7 @@ import type { Leader } from "../leader.ts";
 import type { Api, ApiContext } from "./context.ts";
 import { answers, jsonBody } from "./route.ts";
 
-const params = z.object({ digest: bundleDigest });
+const params = z.object({ digest: bundleDigest.describe("the bundle's digest: it names its contents") });
 /** A burst may bring as many machines at once; one that is turned away asks again. */
 const mostAtOnce = 64;
 

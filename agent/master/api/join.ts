@@ -48,7 +48,7 @@ const tokenStateRoute = createRoute({
   operationId: "joinTokenState",
   tags: ["nodes"],
   summary: "What became of a node's join token",
-  request: { params: z.object({ node: z.string() }) },
+  request: { params: z.object({ node: z.string().describe("the node's name, which is its machine's") }) },
   responses: answers(joinTokenState, "whether it was used, and what its machine says"),
 });
 const problemRoute = createRoute({

@@ -144,7 +144,7 @@ describe("a machine that can't take the agent", () => {
     expect(told.map(({ message }) => message)).toEqual([`The machine of node m1 can't take the agent, by its own word: ${sentence}`]);
   });
 
-  test("is forgotten when it joins after all", async () => {
+  test("is forgotten when it joins after all, and heard again when its agent does not start", async () => {
     const token = await tokenFor("m1");
     await declared("m1", "i-0abc");
     await report("m1", token, "its clock is 40.0 s behind the master's");
@@ -153,7 +153,8 @@ describe("a machine that can't take the agent", () => {
     const { body } = await master.call("GET", "/v1/join-tokens/m1");
     expect(body).toMatchObject({ used: true });
     expect(body.problem).toBeUndefined();
-    expect((await report("m1", token, "too late")).status).toBe(401);
+    expect((await report("m1", token, "could not start the agent")).status).toBe(200);
+    expect((await master.call("GET", "/v1/join-tokens/m1")).body).toMatchObject({ used: true, problem: "could not start the agent" });
   });
 
   test("is not heard with another node's token or a guess, nor without end", async () => {

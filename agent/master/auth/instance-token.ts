@@ -68,15 +68,15 @@ export function tellRefusal(leader: Leader, node: string, why: unknown): void {
   });
 }
 
-/** What the machine itself says, which nobody can log in to. Throws `bad-token`. */
+/** What the machine itself says, which nobody can log in to; also once it has joined and its agent does not start. Throws `bad-token`. */
 export async function noteJoinProblem(
   leader: Leader,
   { node, token, problem }: { readonly node: string; readonly token: string; readonly problem: string },
 ): Promise<void> {
   assertWritable(leader);
   const record = livingToken(leader, token);
-  if (record === undefined || record.node !== node || record.instance !== true || record.usedByKey !== undefined) {
-    throw new SpillwayError("the join token is unknown, has ended, was used already, or is another node's", { code: "bad-token" });
+  if (record === undefined || record.node !== node || record.instance !== true) {
+    throw new SpillwayError("the join token is unknown, has ended, or is another node's", { code: "bad-token" });
   }
   const times = record.problem?.times ?? 0;
   if (record.problem?.text === problem || times >= mostProblems) return;

@@ -1,4 +1,6 @@
 /** What the planner decides on, taken from the leader's memory as plain data, so that another thread can have it. */
+
+import { startOfMonth } from "../../contract/calendar.ts";
 import type { BurstRow } from "../../contract/ledger.ts";
 import type { BurstPolicy } from "../../contract/policy.ts";
 import { parseTaskId } from "../../contract/workload.ts";
@@ -7,7 +9,6 @@ import type { PoolNode } from "../pool/pool.ts";
 import { pendingJobs, takeSnapshot } from "../scheduler/snapshot.ts";
 import { settle } from "./budget.ts";
 import { blockedBy, offersOf } from "./burster.ts";
-import { startOfMonth } from "../../contract/calendar.ts";
 import { planDefaults } from "./options.ts";
 import type { PlanInput } from "./plan.ts";
 import { type BurstNodeFacts, type BurstSnapshot, demandsOf } from "./situation.ts";

@@ -32,7 +32,9 @@ export async function testAuthority() {
       signingAlgorithm: algorithm,
       notBefore: new Date(Date.now() + life.from),
       notAfter: new Date(Date.now() + life.until),
-      extensions: [new x509.SubjectAlternativeNameExtension([dns === undefined ? { type: "ip", value: "127.0.0.1" } : { type: "dns", value: dns }])],
+      extensions: [
+        new x509.SubjectAlternativeNameExtension([dns === undefined ? { type: "ip", value: "127.0.0.1" } : { type: "dns", value: dns }]),
+      ],
     });
     return `${certificate.toString("pem")}\n${intermediate.toString("pem")}\n`;
   }
@@ -44,7 +46,10 @@ export async function testAuthority() {
     async issue(name: string, life = defaultLife, dns?: string): Promise<{ key: string; chain: string }> {
       const pair = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
       const publicKey = pair.publicKey.toCryptoKey(algorithm, true, ["verify"]);
-      return { key: pair.privateKey.export({ type: "pkcs8", format: "pem" }).toString(), chain: await sign(`CN=${name}`, publicKey, life, dns) };
+      return {
+        key: pair.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+        chain: await sign(`CN=${name}`, publicKey, life, dns),
+      };
     },
     /** Signs a request as a master does; rejects one whose signature is wrong. */
     async answer(csr: string, life = defaultLife): Promise<{ node: string; certificate: string; expiresAt: number }> {

@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { withCrashPoint } from "../../../agent/contract/crash-point.ts";
 import { SpillwayError } from "../../../agent/contract/errors.ts";
+import { machine } from "../../../agent/contract/machine.ts";
 import { burstPolicy } from "../../../agent/contract/policy.ts";
 import { productVersion } from "../../../agent/contract/version.ts";
 import { type BursterConfig, bursterConfig, burstLayout } from "../../burst/config.ts";
@@ -14,6 +15,7 @@ import { isBursterRunning, startBurster, stopBurster, variablesToKeep } from "..
 import { burstPool, sweepTimes } from "../../burst-settings.ts";
 import { replaceFile } from "../../replace-file.ts";
 import { refuseUnaccountedBursts, waitForBursts } from "../end-of-bursts.ts";
+import { releaseTunnels } from "../held-tunnels.ts";
 import { isForgotten, isUnreachable, masterAccess, waitFor, withMaster, withPatientMaster } from "../master-access.ts";
 import type { ResourceContext, ResourceHandler } from "../rpc.ts";
 
@@ -22,9 +24,11 @@ const heardTimeoutMs = 20_000;
 const inputs = masterAccess.extend({
   environment: z.string(),
   environmentId: z.string(),
-  policy: burstPolicy,
+  policy: burstPolicy.optional().describe("none: nothing is bought, it holds tunnels alone"),
   pools: z.record(z.string(), burstPool),
   sweep: sweepTimes,
+  reach: z.literal("reverse").optional().describe("machines of clouds reach the master by tunnels that it holds to them"),
+  tunnels: z.array(machine).optional().describe("of node pools, those that it holds tunnels to"),
   machines: z.string().describe("directory of the environment's local machines"),
   directory: z.string().describe("the burster's own"),
   logs: z.string(),
@@ -53,7 +57,9 @@ export const burster: ResourceHandler<Inputs, Outputs> = {
     return { health: (await isAsItShouldBe(state)) ? "ok" : "broken" };
   },
 
-  async update(_id, _old, spec, context) {
+  async update(_id, old, spec, context) {
+    // While the former one still runs, which is to end them.
+    if (spec.policy === undefined && old.policy !== undefined) await endBursts(old, context);
     return await install(spec, context);
   },
 
@@ -78,19 +84,24 @@ export const burster: ResourceHandler<Inputs, Outputs> = {
 
 async function install(spec: Inputs, context: ResourceContext): Promise<Outputs> {
   const { config, passphrase } = burstLayout(spec.directory);
-  await withCrashPoint("burst.policy", () => withPatientMaster(spec, (client) => client.setBurstPolicy(spec.policy)));
+  const { policy } = spec;
+  if (policy !== undefined) await withCrashPoint("burst.policy", () => withPatientMaster(spec, (client) => client.setBurstPolicy(policy)));
   const wanted = configOf(spec);
   const text = `${JSON.stringify(wanted, null, 2)}\n`;
+  const mode = { file: 0o600, directory: 0o700 };
   if (!isBursterRunning(spec.directory) || !holds(config, wanted)) {
     context.status("starting");
     await stopBurster(spec.directory);
     await withCrashPoint("burster.config", () => {
-      const mode = { file: 0o600, directory: 0o700 };
       if (!existsSync(passphrase)) replaceFile(passphrase, `${randomBytes(24).toString("base64url")}\n`, mode);
       replaceFile(config, text, mode);
     });
     await startBurster(wanted);
     context.sentence(`started the burster of ${spec.environment}`);
+  } else if (!holdsTunnels(config, wanted)) {
+    // It reads them anew while it runs: for them alone no agent loses its master.
+    await withCrashPoint("burster.config", () => replaceFile(config, text, mode));
+    context.sentence(`told the burster of ${spec.environment} which machines it holds tunnels to`);
   }
   await waitFor({
     what: "the burster is heard by the master",
@@ -102,31 +113,48 @@ async function install(spec: Inputs, context: ResourceContext): Promise<Outputs>
         return heard?.holder === wanted.holder && !heard.silent ? undefined : `its log: ${spec.logs}/burster.log`;
       }),
   });
+  // It takes them over.
+  releaseTunnels();
   return { health: "ok" };
 }
 
 /** The same names mean the same in both; what the process has no use for is left out by the schema. */
 function configOf(spec: Inputs): BursterConfig {
   const holder = `${hostname()}:${spec.directory}`;
-  return bursterConfig.parse({ ...spec, holder, expireAfterMs: spec.policy.expireAfterMs, variables: variablesToKeep() });
+  return bursterConfig.parse({ ...spec, holder, expireAfterMs: spec.policy?.expireAfterMs, variables: variablesToKeep() });
 }
 
-/** Whether it runs by this; of the variables of whoever started it only the way to the ssh-agent matters, and only where one is used. */
+/**
+ * Whether it runs by this, whatever tunnels it holds; of the variables of whoever started it only the way to the ssh-agent matters,
+ * and only where one is used.
+ */
 function holds(file: string, wanted: BursterConfig): boolean {
-  const usesAgent = Object.values(wanted.pools).some(
-    (pool) => pool.provider === "ssh" && pool.hosts.some(({ credential }) => credential.kind === "agent"),
-  );
-  const compared = ({ variables, ...rest }: BursterConfig) => ({ ...rest, agent: usesAgent ? variables.SSH_AUTH_SOCK : undefined });
+  const ofPools = Object.values(wanted.pools).flatMap((pool) => (pool.provider === "ssh" ? pool.hosts : []));
+  const usesAgent = [...ofPools, ...wanted.tunnels].some(({ credential }) => credential.kind === "agent");
+  const compared = ({ variables, tunnels: _, ...rest }: BursterConfig) => ({
+    ...rest,
+    agent: usesAgent ? variables.SSH_AUTH_SOCK : undefined,
+  });
+  return isAlike(file, wanted, compared);
+}
+
+function holdsTunnels(file: string, wanted: BursterConfig): boolean {
+  return isAlike(file, wanted, ({ tunnels }) => tunnels);
+}
+
+/** Whether the file is a configuration, and this part of it the same as that of the other. */
+function isAlike(file: string, wanted: BursterConfig, part: (config: BursterConfig) => unknown): boolean {
   try {
-    const found = bursterConfig.parse(JSON.parse(readFileSync(file, "utf8")));
-    return isDeepStrictEqual(compared(found), compared(wanted));
+    return isDeepStrictEqual(part(bursterConfig.parse(JSON.parse(readFileSync(file, "utf8")))), part(wanted));
   } catch {
     return false;
   }
 }
 
 async function isAsItShouldBe(state: Inputs): Promise<boolean> {
-  if (!isBursterRunning(state.directory) || !holds(burstLayout(state.directory).config, configOf(state))) return false;
+  const { config } = burstLayout(state.directory);
+  const wanted = configOf(state);
+  if (!isBursterRunning(state.directory) || !holds(config, wanted) || !holdsTunnels(config, wanted)) return false;
   try {
     return await withMaster(state, async (client) => {
       const { policy, burster: heard } = await client.bursts();
@@ -144,7 +172,7 @@ async function endBursts(state: Inputs, context: ResourceContext): Promise<void>
   try {
     await withCrashPoint("burst.policy", () => withPatientMaster(state, (client) => client.removeBurstPolicy()));
     const { environment, directory, policy } = state;
-    const guarded = { environment, burstDirectory: directory, drainMs: policy.retire.drainDeadlineMs };
+    const guarded = { environment, burstDirectory: directory, drainMs: policy?.retire.drainDeadlineMs ?? 0 };
     await withMaster(state, (client) => waitForBursts(client, guarded, context));
   } catch (error) {
     if (!isUnreachable(error)) throw error;

@@ -34,7 +34,8 @@ export const cloudHost: ResourceHandler<Inputs, Outputs> = {
   secrets: [],
   // Another machine is another host, whose key is made anew.
   replaceOn: ["environmentId", "name", "providerId"],
-  ignored: ["bootTimeoutMs", "seedHostKey"],
+  // What it costs was told when it was made; the price kept on another computer is no difference.
+  ignored: ["bootTimeoutMs", "seedHostKey", "price"],
   needsMending: (state) => state.status !== "running",
 
   async create(spec, context) {

@@ -93,7 +93,7 @@ export const node: ResourceHandler<Inputs, Outputs> = {
     // Before the pool loses a node that would stay what it is.
     const power = goesWhole ? "running" : await refuseSilence(state, "agent");
     // The burster, which held it, goes first in a teardown. Without it the agent is not told to stop, and its machine goes all the same.
-    if (state.reach === "reverse" && power === "running")
+    if (state.reach === "reverse" && !isForgotten(state.environment))
       await holdTunnel({ ...state, patienceMs: shortPatienceMs }, context).catch(() => undefined);
     if (!isForgotten(state.environment)) await leavePool(state, power, context);
     if (!goesWhole) await removeFromMachine(state, "agent", context);

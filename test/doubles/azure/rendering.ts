@@ -6,7 +6,8 @@ export function isMachine({ type }: Held): boolean {
 }
 
 /** The whole of it; secrets that were sent never come back. */
-export function shown({ id, name, type, location, tags, zones, identity, managedBy, properties, isDeleting }: Held): object {
+export function shown(held: Held): object {
+  const { id, name, type, location, tags, zones, identity, managedBy, sku, properties } = held;
   const { osProfile, ...others } = (properties ?? {}) as { osProfile?: Record<string, unknown> };
   const { customData: _customData, ...told } = osProfile ?? {};
   return {
@@ -18,12 +19,17 @@ export function shown({ id, name, type, location, tags, zones, identity, managed
     zones,
     identity,
     managedBy,
+    sku,
     properties: {
       ...others,
       ...(osProfile === undefined ? {} : { osProfile: told }),
-      provisioningState: isDeleting ? "Deleting" : "Succeeded",
+      provisioningState: provisioningState(held),
     },
   };
+}
+
+function provisioningState({ isDeleting, state }: Held): string {
+  return isDeleting ? "Deleting" : (state ?? "Succeeded");
 }
 
 /** As lists of resources show it: without properties. */
@@ -47,9 +53,13 @@ export function withInstanceView(vm: Held): object {
   return { ...whole, properties: { ...whole.properties, instanceView: { statuses: statusesOf(vm) } } };
 }
 
-export function statusesOf({ power, isDeleting }: Held): object[] {
+/** One whose making has failed has no power state: it was never on. */
+export function statusesOf(held: Held): object[] {
+  const { power, state } = held;
+  const provisioning = { code: `ProvisioningState/${provisioningState(held).toLowerCase()}`, level: "Info", displayStatus: "Provisioning" };
+  if (state === "Failed") return [provisioning];
   return [
-    { code: `ProvisioningState/${isDeleting ? "deleting" : "succeeded"}`, level: "Info", displayStatus: "Provisioning" },
+    provisioning,
     { code: `PowerState/${power}`, level: "Info", displayStatus: `VM ${power}` },
   ];
 }

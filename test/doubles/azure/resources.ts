@@ -12,6 +12,7 @@ export interface ArmResource {
   readonly zones?: readonly string[];
   readonly managedBy?: string;
   readonly identity?: Record<string, unknown>;
+  readonly sku?: Record<string, unknown>;
   readonly properties?: Record<string, unknown>;
 }
 
@@ -21,10 +22,12 @@ export interface Held extends ArmResource {
   readonly name: string;
   /** "Microsoft.Resources/resourceGroups" for a group. */
   readonly type: string;
-  /** Lower case. */
+  /** Lower case; empty for what is in no group. */
   readonly group: string;
   power: Power;
   isDeleting: boolean;
+  /** While it is being made, or when that has come to nothing: Azure keeps such a thing. */
+  state?: "Creating" | "Failed";
 }
 
 /** An answer of Azure that is no success. */
@@ -41,28 +44,51 @@ export class ArmRefusal extends Error {
 
 export const groupType = "Microsoft.Resources/resourceGroups";
 export const machineType = "Microsoft.Compute/virtualMachines";
-const cardType = "Microsoft.Network/networkInterfaces";
-const addressType = "Microsoft.Network/publicIPAddresses";
-const diskType = "Microsoft.Compute/disks";
+export const cardType = "Microsoft.Network/networkInterfaces";
+export const addressType = "Microsoft.Network/publicIPAddresses";
+export const diskType = "Microsoft.Compute/disks";
+export const networkType = "Microsoft.Network/virtualNetworks";
+export const securityType = "Microsoft.Network/networkSecurityGroups";
+export const gatewayType = "Microsoft.Network/natGateways";
+export const roleType = "Microsoft.Authorization/roleDefinitions";
+export const assignmentType = "Microsoft.Authorization/roleAssignments";
+
+/** What a resource's id says: of a group, of what is in one, or of a role, which belongs to the subscription. */
+const idForms = [
+  /^\/subscriptions\/[^/]+\/resourceGroups\/(?<group>[^/]+)(?:\/providers\/(?<type>[^/]+\/[^/]+)\/(?<name>[^/]+))?$/i,
+  /^\/subscriptions\/[^/]+\/providers\/(?<type>Microsoft\.Authorization\/[^/]+)\/(?<name>[^/]+)$/i,
+];
+
+export function idParts(id: string): { group: string; type: string; name: string } | undefined {
+  const found = idForms.map((form) => form.exec(id)?.groups).find((groups) => groups !== undefined);
+  if (found === undefined) return undefined;
+  const { group = "", type = groupType, name = group } = found;
+  return { group, type, name };
+}
+
+/** Whether it stands in lists of resources: roles and their assignments have lists of their own. */
+export function isListed({ type }: Held): boolean {
+  return type !== groupType && !type.startsWith("Microsoft.Authorization/");
+}
 
 export class ArmResources {
   readonly #held = new Map<string, Held>();
 
   /** As a PUT does: what was there under that id is no more. */
-  put(resource: ArmResource): void {
-    const match = /^\/subscriptions\/[^/]+\/resourceGroups\/([^/]+)(?:\/providers\/([^/]+\/[^/]+)\/([^/]+))?$/i.exec(resource.id);
-    if (match?.[1] === undefined) throw new Error(`${resource.id} is no id of a group or of a resource in one`);
-    const [, group, type = groupType, name = group] = match;
-    if (type !== groupType && this.find(resource.id.replace(/\/providers\/.*$/, "")) === undefined)
+  put(resource: ArmResource): Held {
+    const parts = idParts(resource.id);
+    if (parts === undefined) throw new Error(`${resource.id} is no id of a group or of a resource in one`);
+    const { group, type, name } = parts;
+    if (type !== groupType && group !== "" && this.find(resource.id.replace(/\/providers\/.*$/, "")) === undefined)
       throw new Error(`put the group of ${resource.id} first`);
-    this.#held.set(resource.id.toLowerCase(), {
-      ...resource,
-      name,
-      type,
-      group: group.toLowerCase(),
-      power: "running",
-      isDeleting: false,
-    });
+    const held: Held = { ...resource, name, type, group: group.toLowerCase(), power: "running", isDeleting: false };
+    this.#held.set(resource.id.toLowerCase(), held);
+    return held;
+  }
+
+  /** Changes what is there. */
+  change(id: string, to: Partial<Omit<Held, "id" | "name" | "type" | "group">>): Held {
+    return Object.assign(this.get(id), to);
   }
 
   find(id: string): Held | undefined {
@@ -86,13 +112,18 @@ export class ArmResources {
     return this.all().map(({ id }) => id);
   }
 
-  /** Throws what Azure says to the deletion of what is still held by something else. */
+  /** Whatever says that it needs it. */
+  holdersOf(id: string): Held[] {
+    return this.all().filter((other) => referencesOf(other).includes(id.toLowerCase()));
+  }
+
+  /** Throws what Azure says to the deletion of what is still held by something else; forms of the codes: "… is in use by …". */
   checkDeletable({ id, type }: Held): void {
-    const holder = this.all().find((other) => referencesOf(other).includes(id.toLowerCase()));
+    const holder = this.holdersOf(id)[0];
     if (holder === undefined) return;
     if (type === cardType && holder.type === machineType)
       throw new ArmRefusal(400, "NicInUse", `Network Interface ${id} is used by existing resource ${holder.id}.`);
-    if (type === addressType && holder.type === cardType)
+    if (type === addressType)
       throw new ArmRefusal(
         400,
         "PublicIPAddressCannotBeDeleted",
@@ -100,6 +131,15 @@ export class ArmResources {
       );
     if (type === diskType && holder.type === machineType)
       throw new ArmRefusal(409, "OperationNotAllowed", `Disk ${id} is attached to VM ${holder.id}.`);
+    if (type === networkType)
+      throw new ArmRefusal(400, "InUseSubnetCannotBeDeleted", `A subnet of ${id} is in use by ${holder.id} and cannot be deleted.`);
+    if (type === securityType)
+      throw new ArmRefusal(
+        400,
+        "InUseNetworkSecurityGroupCannotBeDeleted",
+        `Network security group ${id} cannot be deleted because it is in use by the following resources: ${holder.id}.`,
+      );
+    if (type === gatewayType) throw new ArmRefusal(400, "InUseResourceCannotBeDeleted", `${id} is in use by ${holder.id}.`);
   }
 
   /** Takes it away, with what goes with it: all of a group, and of a machine whatever has `deleteOption: Delete`. */
@@ -110,15 +150,29 @@ export class ArmResources {
     if (resource.type === groupType)
       for (const inside of this.all()) if (inside.group === resource.group) this.#held.delete(inside.id.toLowerCase());
     if (resource.type !== machineType) return;
-    for (const { id: disk, goes } of disksOf(resource)) if (goes) this.#held.delete(disk);
+    for (const { id: disk, goes } of disksOf(resource)) {
+      const held = this.find(disk);
+      if (goes) this.#held.delete(disk);
+      else if (held !== undefined) this.#held.set(disk, without(held, "managedBy"));
+    }
     for (const { id: card, goes } of cardsOf(resource)) {
       const held = this.find(card);
-      if (held === undefined || !goes) continue;
+      if (held === undefined) continue;
+      if (!goes) {
+        const { virtualMachine: _machine, ...properties } = held.properties ?? {};
+        this.change(card, { properties });
+        continue;
+      }
       const addresses = addressesOf(held);
       this.#held.delete(card);
       for (const address of addresses) if (this.find(address)?.properties?.deleteOption === "Delete") this.#held.delete(address);
     }
   }
+}
+
+function without(held: Held, name: "managedBy"): Held {
+  const { [name]: _gone, ...rest } = held;
+  return rest;
 }
 
 interface Part {
@@ -139,12 +193,12 @@ function disksOf({ properties }: Held): Part[] {
   return id === undefined ? [] : [{ id: id.toLowerCase(), goes: disk?.deleteOption === "Delete" }];
 }
 
-function cardsOf({ properties }: Held): Part[] {
+export function cardsOf({ properties }: Held): Part[] {
   const cards = (properties as MachineProperties | undefined)?.networkProfile?.networkInterfaces ?? [];
   return cards.map((card) => ({ id: card.id.toLowerCase(), goes: card.properties?.deleteOption === "Delete" }));
 }
 
-function addressesOf({ properties }: Held): string[] {
+export function addressesOf({ properties }: Held): string[] {
   const { ipConfigurations = [] } = (properties ?? {}) as {
     ipConfigurations?: { properties?: { publicIPAddress?: { id: string } } }[];
   };
@@ -153,7 +207,38 @@ function addressesOf({ properties }: Held): string[] {
   );
 }
 
+interface Named {
+  readonly id: string;
+}
+
+interface SubnetProperties {
+  readonly networkSecurityGroup?: Named;
+  readonly natGateway?: Named;
+}
+
+/** Ids, in lower case, of what it needs; of a subnet, the network that it is in. */
 function referencesOf(resource: Held): string[] {
-  if (resource.type === machineType) return [...disksOf(resource), ...cardsOf(resource)].map(({ id }) => id);
-  return resource.type === cardType ? addressesOf(resource) : [];
+  const properties = (resource.properties ?? {}) as {
+    networkSecurityGroup?: Named;
+    ipConfigurations?: readonly { properties?: { subnet?: Named } }[];
+    subnets?: readonly { properties?: SubnetProperties }[];
+    publicIpAddresses?: readonly Named[];
+  };
+  switch (resource.type) {
+    case machineType:
+      return [...disksOf(resource), ...cardsOf(resource)].map(({ id }) => id);
+    case cardType: {
+      const subnets = (properties.ipConfigurations ?? []).flatMap((one) => one.properties?.subnet ?? []);
+      const others = [...subnets, ...(properties.networkSecurityGroup ? [properties.networkSecurityGroup] : [])];
+      return [...addressesOf(resource), ...others.map(({ id }) => id.toLowerCase().replace(/\/subnets\/[^/]+$/, ""))];
+    }
+    case networkType:
+      return (properties.subnets ?? [])
+        .flatMap((one) => [one.properties?.networkSecurityGroup ?? [], one.properties?.natGateway ?? []].flat())
+        .map(({ id }) => id.toLowerCase());
+    case gatewayType:
+      return (properties.publicIpAddresses ?? []).map(({ id }) => id.toLowerCase());
+    default:
+      return [];
+  }
 }
