@@ -9,6 +9,8 @@ export interface MasterArgs {
   problem?: pulumi.Input<string | undefined> | undefined;
   /** The https URL by which it is to be reached; without it a free loopback port of its machine. */
   advertise?: pulumi.Input<string | undefined> | undefined;
+  /** Further https URLs by which agents of its own network reach it. */
+  alsoAt?: pulumi.Input<pulumi.Input<string>[]>;
   environment: pulumi.Input<string>;
   environmentId: pulumi.Input<string>;
   caCert: pulumi.Input<string>;

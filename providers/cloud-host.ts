@@ -12,6 +12,8 @@ export interface CloudHostArgs {
   /** The cloud's own name for the machine; another one is another machine. */
   providerId: pulumi.Input<string>;
   host: pulumi.Input<string>;
+  /** By which machines of its own network reach it. */
+  privateHost: pulumi.Input<string>;
   user: pulumi.Input<string>;
   credential: pulumi.Input<CredentialReference>;
   /** The key that it was born with, SHA256:… */
@@ -29,6 +31,7 @@ export interface CloudHostArgs {
 
 export class CloudHost extends pulumi.CustomResource {
   declare readonly machine: pulumi.Output<Machine>;
+  declare readonly privateHost: pulumi.Output<string>;
   declare readonly status: pulumi.Output<string>;
 
   constructor(name: string, args: CloudHostArgs, options?: pulumi.CustomResourceOptions) {

@@ -25,6 +25,8 @@ export interface SelfJoin {
   environmentId: pulumi.Input<string>;
   /** How long its token can be spent: as long as it may take to be made, to boot and to fetch its bundle. */
   lifeMs: number;
+  /** The https origin by which the machine reaches the master, where that is another than the one that is told to people. */
+  dials?: pulumi.Input<string>;
   burst?: string;
   /** Of a burst: welcomed by no master for so long, it ends itself. */
   deadManMs?: number;

@@ -12,6 +12,8 @@ export interface BursterArgs extends MasterAccessArgs {
   /** Burst pools by name. */
   pools: pulumi.Input<Record<string, BurstPool>>;
   sweep: pulumi.Input<SweepTimes>;
+  /** The master's URL inside its own network, and by burst pool the regions whose machines stand there and dial it. */
+  nearby?: pulumi.Input<{ endpoint: pulumi.Input<string>; regions: Record<string, string[]> }>;
   /** Machines of clouds reach the master by tunnels that this process holds. */
   reach?: pulumi.Input<"reverse">;
   /** Of node pools, those that it holds tunnels to; those of bursts it knows itself. */

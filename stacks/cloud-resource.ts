@@ -45,6 +45,7 @@ export function cloudMachineResource(wish: CloudMachineWish, clouds: Clouds, opt
       provider: cloud,
       providerId: made.providerId,
       host: made.host,
+      privateHost: made.privateHost,
       user: cloudUser,
       credential,
       seedHostKey: seed.hostKey,
@@ -59,7 +60,7 @@ export function cloudMachineResource(wish: CloudMachineWish, clouds: Clouds, opt
     // `host` may be known before all of the machine is there.
     { ...options, dependsOn: [made.resource] },
   );
-  return { resource, machine: resource.machine };
+  return { resource, machine: resource.machine, privateHost: resource.privateHost };
 }
 
 /** A machine may have no zone. */

@@ -1,5 +1,6 @@
 /** The component `Environment`: one pool of machines with its master. It only wires; every station does its own work. */
 import * as pulumi from "@pulumi/pulumi";
+import { addressOf } from "../agent/contract/endpoint.ts";
 import type { Machine } from "../agent/contract/machine.ts";
 import { Master } from "../bootstrap/master.ts";
 import { Node } from "../bootstrap/node.ts";
@@ -12,6 +13,7 @@ import type { Clouds, FoundMachines } from "./clouds.ts";
 import { type MachineResource, machineResource } from "./machine-resource.ts";
 import { PoolGuard } from "./pool-guard.ts";
 import { Preflight } from "./preflight.ts";
+import { namesNear, regionsNear } from "./same-network.ts";
 import type { EnvironmentSettings } from "./settings.ts";
 import type { StateLayout } from "./state-layout.ts";
 import {
@@ -55,27 +57,31 @@ export class Environment extends pulumi.ComponentResource {
     const { environmentId, caCert, adminToken } = authority;
 
     const wanted = wantedMachines(settings);
-    const mastersName = mastersMachine(wanted, settings).name;
-    const endpoint = masterEndpoint(mastersMachine(wanted, settings), settings);
+    const mastersWanted = mastersMachine(wanted, settings);
+    const endpoint = masterEndpoint(mastersWanted, settings);
     const networks = makeNetworks(wantedNetworks(settings, defaultPort), { environment: name, environmentId, clouds }, child);
     prepareBursts(settings, networks, { environment: name, environmentId, clouds }, child);
     const { jumps } = settings;
     const machines = wanted.map((machine) =>
       machineResource(
         machine,
-        { environmentId, layout, endpoint, isCarrier: machine.name === mastersName, clouds, networks, found, jumps },
+        { environmentId, layout, endpoint, isCarrier: machine.name === mastersWanted.name, clouds, networks, found, jumps },
         child,
       ),
     );
     const carrier = machines.find(({ isCarrier }) => isCarrier) as (typeof machines)[number];
     const changing = { ...child, dependsOn: lookedAt(machines, child) };
 
+    const advertise = advertised(mastersWanted, endpoint, carrier.machine);
+    const inside = insideEndpoint(advertise, carrier.privateHost);
+
     const master = new Master(
       "master",
       {
         machine: carrier.machine,
         problem: carrier.problem,
-        advertise: advertised(mastersMachine(wanted, settings), endpoint, carrier.machine),
+        advertise,
+        ...(inside === undefined ? {} : { alsoAt: [inside] }),
         environment: name,
         environmentId,
         caCert,
@@ -91,11 +97,13 @@ export class Environment extends pulumi.ComponentResource {
     const { reserve } = settings.masters;
     const systems = systemReserves(wanted);
     const tunnelled = new Set(tunnelledMachines(wanted, settings).map((machine) => machine.name));
+    const near = namesNear(mastersWanted, wanted);
     const nodes = machines.map(({ name: machine, machine: at, problem, isCarrier }) => {
       const system = systems[machine];
       const kept = { ...(isCarrier ? { reserve } : {}), ...(system === undefined ? {} : { system }) };
       const reach = tunnelled.has(machine) ? { reach: "reverse" as const } : {};
-      return new Node(`node-${machine}`, { ...access, environmentId, machine: at, problem, ...kept, ...reach }, changing);
+      const dials = inside === undefined || !near.has(machine) ? {} : { dials: inside };
+      return new Node(`node-${machine}`, { ...access, environmentId, machine: at, problem, ...kept, ...reach, ...dials }, changing);
     });
     // A new node has the bundle at hand already; those that were there are moved to it here, and nowhere else.
     const rollout = new Rollout(
@@ -119,8 +127,9 @@ export class Environment extends pulumi.ComponentResource {
         machines: layout.machines,
         directory: layout.bursts,
         logs: layout.logs,
+        ...nearbyOf(inside, regionsNear(mastersWanted, settings.burst?.pools ?? {})),
         ...(settings.masters.reach === "reverse"
-          ? { reach: "reverse", tunnels: machines.flatMap(({ name, machine }) => (tunnelled.has(name) ? [machine] : [])) }
+          ? { reach: "reverse", tunnels: machines.filter((one) => tunnelled.has(one.name)).map(({ machine }) => machine) }
           : {}),
       },
       { ...child, dependsOn: [...nodes, rollout] },
@@ -166,6 +175,24 @@ function bursterOf(
 function advertised(carrier: WantedMachine, endpoint: URL | undefined, machine: pulumi.Output<Machine>): pulumi.Input<string | undefined> {
   if (endpoint !== undefined || !isCloudMachine(carrier)) return endpoint?.origin;
   return machine.apply(({ host }) => `https://${host}:${defaultPort}`);
+}
+
+/**
+ * How machines of its own network dial a master in a cloud. From a public address they would come as strangers: a rule that lets
+ * in the members of a security group means their private addresses (EC2 User Guide, "Security group rules").
+ */
+function insideEndpoint(
+  advertise: pulumi.Input<string | undefined>,
+  privateHost: pulumi.Output<string> | undefined,
+): pulumi.Output<string> | undefined {
+  if (privateHost === undefined) return undefined;
+  return pulumi
+    .all([advertise, privateHost])
+    .apply(([url, host]) => `https://${host}:${url === undefined ? defaultPort : addressOf(url).port}`);
+}
+
+function nearbyOf(endpoint: pulumi.Output<string> | undefined, regions: Record<string, string[]>): Pick<BursterArgs, "nearby"> {
+  return endpoint === undefined || Object.keys(regions).length === 0 ? {} : { nearby: { endpoint, regions } };
 }
 
 /** What must be done before the first machine is changed: every host is looked at, and those that may stop it are fine. */

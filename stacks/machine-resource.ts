@@ -36,6 +36,8 @@ export interface Surroundings {
 export interface MadeMachine {
   readonly resource: pulumi.Resource;
   readonly machine: pulumi.Output<Machine>;
+  /** A cloud's: by which machines of its own network reach it. */
+  readonly privateHost?: pulumi.Output<string>;
   /** Why it can't be used, as last looked at; a machine that we make has no such thing: it is made, or that fails. */
   readonly problem?: pulumi.Output<string | undefined>;
 }

@@ -17,7 +17,7 @@ export function refuseReach(
     return refuse(at, "reverse is for a master that clouds can't dial, and this one is in a cloud: leave it out");
   if (clouds.length === 0) return refuse(at, "reverse does nothing here: it is for machines in clouds, and there is no pool of them");
   for (const [path, pool] of clouds) {
-    if ("join" in pool && pool.join !== undefined)
+    if ("join" in pool && pool.join === "cloud-init")
       refuse([...path, "join"], "can't be with masters.reach: reverse: the tunnel is held over SSH, and nobody connects to such a machine");
     // Of burst pools that holds anyway.
     if (path[0] === "burst") continue;

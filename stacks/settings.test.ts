@@ -291,6 +291,7 @@ it("accepts the examples of the reference, and the reference names every key", (
     ["rack"],
     ["base", "back"],
     ["rack"],
+    ["m", "base"],
   ]);
   const schema = z.toJSONSchema(environmentSettings, { io: "input", unrepresentable: "any" });
   for (const key of keysOf(schema)) expect(reference, `docs/settings.md lacks ${key}`).toContain(`${key}:`);

@@ -56,6 +56,7 @@ export const masterConfig = z.object({
   environment: z.object({ id: z.string().describe("UUID of the Authority"), name: z.string() }),
   listen: z.object({ host: z.string(), port: z.number().int() }),
   endpoint: z.string().describe("the https URL by which agents and people reach it"),
+  alsoAt: z.array(z.string()).max(16).optional().describe("further https URLs by which agents reach it, inside its own network"),
   stateDir: z.string(),
   caFile: z.string().describe("root CA certificate, PEM"),
   intermediateCertFile: z.string().describe("CA certificate that signs nodes' certificates and the master's own, PEM"),

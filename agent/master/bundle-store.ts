@@ -32,6 +32,8 @@ export interface BundleStore {
 
 /** Two processors, the present version and the two before it; a tarball has about 45 MiB. */
 const mostBundles = 6;
+/** Nobody goes on with an upload after that. */
+const keepPartsMs = 24 * 3_600_000;
 
 export function bundleStore(directory: string): BundleStore {
   /** One piece at a time: whoever uploads the same bundle meanwhile finds more of it there. */
@@ -106,11 +108,13 @@ async function append(path: string, data: Buffer): Promise<void> {
 }
 
 async function forgetOldest(directory: string): Promise<void> {
-  const names = (await readdir(directory)).filter((name) => name.endsWith(".tar.gz"));
+  const names = await readdir(directory);
   const dated = await Promise.all(
     names.map(async (name) => ({ path: join(directory, name), at: (await stat(join(directory, name))).mtimeMs })),
   );
-  for (const { path } of dated.toSorted((a, b) => b.at - a.at).slice(mostBundles)) await rm(path, { force: true });
+  const whole = dated.filter(({ path }) => path.endsWith(".tar.gz")).toSorted((a, b) => b.at - a.at);
+  const parts = dated.filter(({ path, at }) => path.endsWith(".part") && at < Date.now() - keepPartsMs);
+  for (const { path } of [...whole.slice(mostBundles), ...parts]) await rm(path, { force: true });
 }
 
 async function sizeOf(path: string): Promise<number | undefined> {

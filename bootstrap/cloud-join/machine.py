@@ -215,7 +215,8 @@ def error_of(answer):
         message = json.loads(answer.read(65536).decode("utf-8"))["error"]["message"]
     except (ValueError, KeyError, TypeError):
         message = "the master answered with HTTP %d" % answer.status
-    return Refused(message) if answer.status in (400, 401, 403) else OSError(message)
+    # A bundle that is not there will not come either: it was given before this machine was made.
+    return Refused(message) if answer.status in (400, 401, 403, 404) else OSError(message)
 
 
 def patiently(settings, what, act):

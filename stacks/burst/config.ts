@@ -18,6 +18,10 @@ export const bursterConfig = z.object({
   pools: z.record(z.string(), burstPool),
   expireAfterMs: z.number().int().positive().optional().describe("a machine that hears of no master for so long ends itself"),
   sweep: z.object({ everyMs: z.number().int().positive(), unknownAfterMs: z.number().int().nonnegative() }),
+  nearby: z
+    .object({ endpoint: z.string(), regions: z.record(z.string(), z.array(z.string())) })
+    .optional()
+    .describe("the master's URL inside its own network, and by burst pool the regions whose machines stand there"),
   reach: z.literal("reverse").optional().describe("machines of clouds reach the master by tunnels that it holds to them"),
   tunnels: z.array(machine).default([]).describe("of node pools, those that it holds tunnels to; read anew while it runs"),
   directory: z.string().describe("its own: backend, passphrase, this file"),

@@ -4,6 +4,7 @@ import type { PulumiFn } from "@pulumi/pulumi/automation/index.js";
 import { SpillwayError } from "../../agent/contract/errors.ts";
 import type { BurstRow } from "../../agent/contract/ledger.ts";
 import { Node } from "../../bootstrap/node.ts";
+import { placeOfOffer } from "../../providers/offers.ts";
 import type { Clouds } from "../clouds.ts";
 import { burstMachine } from "../machine-resource.ts";
 import { Preflight } from "../preflight.ts";
@@ -18,6 +19,7 @@ export function burstProgram(config: BursterConfig, row: BurstRow, clouds: Cloud
       where: `burst/${row.id}`,
     });
   }
+  const dials = insideEndpoint(config, row);
   return async () => {
     const { environment, environmentId, endpoint, masterInstance, caCert, adminToken, machines } = config;
     const nodes = row.nodes.map((node) => {
@@ -47,6 +49,7 @@ export function burstProgram(config: BursterConfig, row: BurstRow, clouds: Cloud
           adminToken: pulumi.secret(adminToken),
           machine: made.machine,
           ...(config.expireAfterMs === undefined ? {} : { deadManMs: config.expireAfterMs }),
+          ...(dials === undefined ? {} : { dials }),
           ...(config.reach === "reverse" && isOfCloud(pool) ? { reach: config.reach } : {}),
         },
         { dependsOn: [looked] },
@@ -54,6 +57,12 @@ export function burstProgram(config: BursterConfig, row: BurstRow, clouds: Cloud
     });
     return { health: nodes.map(({ health }) => health) };
   };
+}
+
+/** The master's URL inside its own network, for machines that are bought there. */
+function insideEndpoint({ nearby }: BursterConfig, { burstPool, offer }: BurstRow): string | undefined {
+  const regions = nearby?.regions[burstPool];
+  return regions?.includes(placeOfOffer(offer).region) === true ? nearby?.endpoint : undefined;
 }
 
 /** Hosts and machines on this computer dial the master themselves. */

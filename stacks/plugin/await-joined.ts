@@ -12,8 +12,8 @@ export interface Joining extends MasterAccess {
 }
 
 /**
- * Throws `join-refused` with the machine's own words as soon as it has said them, and `timed-out` when it has said nothing. It is
- * ready whatever bundle it runs: that is the rollout's.
+ * Throws `join-refused` with the machine's own words as soon as it has said them, and `not-joined` when nothing is heard of it. It
+ * is ready whatever bundle it runs: that is the rollout's.
  */
 export async function awaitJoined(spec: Joining, { status, signal }: Pick<ResourceContext, "status" | "signal">): Promise<void> {
   const { name, connectTimeoutMs = defaultTimeoutMs } = spec.machine;
@@ -35,8 +35,19 @@ export async function awaitJoined(spec: Joining, { status, signal }: Pick<Resour
         }
         return `it is ${known.state} (${known.stateReason})`;
       }),
+  }).catch((error: unknown) => {
+    throw error instanceof SpillwayError && error.code === "timed-out" ? notJoined(name, error) : error;
   });
   if (refusal !== undefined) throw refusal;
+}
+
+function notJoined(name: string, cause: SpillwayError): SpillwayError {
+  return new SpillwayError(cause.message, {
+    code: "not-joined",
+    where: `node ${name}`,
+    hint: "Nobody can log in to its machine: its console tells how far it came. What can't be mended is replaced: delete the machine at its cloud, and run it again.",
+    cause,
+  });
 }
 
 function joinRefused(name: string, problem: string): SpillwayError {

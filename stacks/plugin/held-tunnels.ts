@@ -18,6 +18,8 @@ export interface TunnelWish {
   readonly machine: Machine;
   /** The master's https URL, as it is dialled from here. */
   readonly endpoint: string;
+  /** On the machine's loopback; that of all tunnels without it. */
+  readonly port?: number;
   /** How long an SSH server that does not answer is tried, ms; as the machine's settings say without it. */
   readonly patienceMs?: number;
 }
@@ -27,11 +29,10 @@ export interface TunnelWish {
  * `releaseTunnels`, or this process's end. Throws `forwarding-refused`, what `openConnection` throws, and `cancelled`.
  */
 export async function holdTunnel(wish: TunnelWish, { status, signal }: Pick<ResourceContext, "status" | "signal">): Promise<void> {
-  const { machine, endpoint, patienceMs = machine.connectTimeoutMs ?? defaultPatienceMs } = wish;
+  const { machine, endpoint, port = tunnelEntry.port, patienceMs = machine.connectTimeoutMs ?? defaultPatienceMs } = wish;
   const to = addressOf(endpoint);
-  const key = JSON.stringify([machine.name, machine.host, machine.port, machine.hostKey, to]);
-  const tunnel =
-    held.get(key) ?? keepTunnel({ connect: () => openTunnelLine({ machine, port: tunnelEntry.port, to }), onState: () => undefined });
+  const key = JSON.stringify([machine.name, machine.host, machine.port, machine.hostKey, port, to]);
+  const tunnel = held.get(key) ?? keepTunnel({ connect: () => openTunnelLine({ machine, port, to }), onState: () => undefined });
   held.set(key, tunnel);
   status("opening the tunnel to the master");
   try {

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { readdirSync } from "node:fs";
+import { readdirSync, utimesSync } from "node:fs";
 import { request } from "node:https";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
@@ -98,7 +98,12 @@ test("only the admin gives bundles, and only digests are names", async () => {
   expect((await fetchBundle(admin, {}, "..%2fstate.db")).status).toBe(400);
 });
 
-test("the newest six are kept", async () => {
+test("the newest six are kept, and no upload that nobody goes on with", async () => {
+  await put(0, tarball.subarray(0, 10), {}, "f".repeat(64));
+  const directory = join(master.config.stateDir, "bundles");
+  const longAgo = new Date(Date.now() - 25 * 3_600_000);
+  for (const name of readdirSync(directory)) utimesSync(join(directory, name), longAgo, longAgo);
   for (const name of "1234567") await put(0, tarball, {}, name.repeat(64));
-  expect(readdirSync(join(master.config.stateDir, "bundles"))).toHaveLength(6);
+  expect(readdirSync(directory).filter((name) => name.endsWith(".tar.gz"))).toHaveLength(6);
+  expect(readdirSync(directory)).toHaveLength(6);
 });

@@ -27,6 +27,7 @@ const inputs = masterAccess.extend({
   policy: burstPolicy.optional().describe("none: nothing is bought, it holds tunnels alone"),
   pools: z.record(z.string(), burstPool),
   sweep: sweepTimes,
+  nearby: bursterConfig.shape.nearby,
   reach: z.literal("reverse").optional().describe("machines of clouds reach the master by tunnels that it holds to them"),
   tunnels: z.array(machine).optional().describe("of node pools, those that it holds tunnels to"),
   machines: z.string().describe("directory of the environment's local machines"),
@@ -131,8 +132,9 @@ function configOf(spec: Inputs): BursterConfig {
 function holds(file: string, wanted: BursterConfig): boolean {
   const ofPools = Object.values(wanted.pools).flatMap((pool) => (pool.provider === "ssh" ? pool.hosts : []));
   const usesAgent = [...ofPools, ...wanted.tunnels].some(({ credential }) => credential.kind === "agent");
-  const compared = ({ variables, tunnels: _, ...rest }: BursterConfig) => ({
+  const compared = ({ variables, ...rest }: BursterConfig) => ({
     ...rest,
+    tunnels: [],
     agent: usesAgent ? variables.SSH_AUTH_SOCK : undefined,
   });
   return isAlike(file, wanted, compared);

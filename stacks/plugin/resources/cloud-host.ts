@@ -13,6 +13,7 @@ const inputs = z.object({
   provider: z.string(),
   providerId: z.string(),
   host: z.string(),
+  privateHost: z.string().describe("by which machines of its own network reach it"),
   user: z.string(),
   credential: credentialReference,
   seedHostKey: z.string(),

@@ -27,6 +27,7 @@ const inputs = z.object({
       environment: z.string(),
       environmentId: z.string(),
       lifeMs: z.number().int().positive(),
+      dials: z.string().optional().describe("the https origin by which the machine reaches the master; without it the endpoint"),
       burst: z.string().optional(),
       deadManMs: z.number().int().positive().optional(),
       providerId: z.string().optional(),
@@ -92,7 +93,7 @@ async function selfJoining(spec: Inputs, join: Join, context: ResourceContext): 
   const { token } = await withPatientMaster(access, (client) => client.makeInstanceToken({ node: name, lifeMs }));
   const files = joinFiles({
     node: name,
-    endpoint: access.endpoint,
+    endpoint: join.dials ?? access.endpoint,
     caCert: access.caCert,
     cloud,
     token,

@@ -28,6 +28,7 @@ const inputs = masterAccess.extend({
   environmentId: z.string().optional().describe("missing in stacks of version 0.1"),
   machine,
   problem: z.string().optional().describe("why that machine is left out"),
+  dials: z.string().optional().describe("the https origin by which its agent reaches the master; without it the endpoint"),
   reach: z.literal("reverse").optional().describe("its agent reaches the master by a tunnel to its machine"),
   reserve: resources.optional().describe("kept back for the master beside it"),
   system: systemReserve
@@ -134,6 +135,8 @@ async function install(spec: Inputs, context: ResourceContext): Promise<void> {
   );
   if (spec.machine.join !== undefined) return await awaitJoined(spec, context);
   if (spec.reach === "reverse") await holdTunnel(spec, context);
+  // What runs here reaches the master as people do; the machine may have a way of its own.
+  const dials = spec.dials ?? spec.endpoint;
   const via = spec.reach === "reverse" ? { dialVia: tunnelEntry } : {};
   await installRole({
     machine: spec.machine,
@@ -142,12 +145,12 @@ async function install(spec: Inputs, context: ResourceContext): Promise<void> {
     bundle: (platform, compression) => bundleAtHand(platform, { compression, onProgress: context.status }),
     identity: identityFor(spec.machine, { environmentId: spec.environmentId, environment: spec.environment }),
     // A local machine has this computer's own way to a master, which is on this computer too or has been dialled from here.
-    dials: provider === "local" ? undefined : spec.endpoint,
+    dials: provider === "local" ? undefined : dials,
     files: (layout, facts) => {
       const cloud = cloudName.safeParse(provider).data;
       const deadMan = spec.deadManMs === undefined ? {} : { deadMan: { silenceMs: spec.deadManMs, end: [...endCommandOf(spec)] } };
       return agentFiles(
-        { node: name, endpoint: spec.endpoint, caCert: spec.caCert, ...via, ...(cloud === undefined ? {} : { cloud }), ...deadMan },
+        { node: name, endpoint: dials, caCert: spec.caCert, ...via, ...(cloud === undefined ? {} : { cloud }), ...deadMan },
         layout,
         facts,
       );

@@ -58,8 +58,5 @@ export function statusesOf(held: Held): object[] {
   const { power, state } = held;
   const provisioning = { code: `ProvisioningState/${provisioningState(held).toLowerCase()}`, level: "Info", displayStatus: "Provisioning" };
   if (state === "Failed") return [provisioning];
-  return [
-    provisioning,
-    { code: `PowerState/${power}`, level: "Info", displayStatus: `VM ${power}` },
-  ];
+  return [provisioning, { code: `PowerState/${power}`, level: "Info", displayStatus: `VM ${power}` }];
 }

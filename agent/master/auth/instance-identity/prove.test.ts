@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { awsProof, azureProof, azureTime, type CloudAuthority, cloudAuthority, signMessage } from "../../testing/cloud-authority.ts";
 import { awsCertificates } from "./aws-certificates.ts";
+import { azureRoots } from "./azure.ts";
 import { fetchKnownIssuer } from "./chain.ts";
 import { proveInstance } from "./prove.ts";
 import { certificatesIn } from "./proven-instance.ts";
@@ -147,6 +148,16 @@ describe("a machine of Azure", () => {
     const signer = await cloudAuthority({ name: "CN=metadata.azure.com", issuer: end });
     const proof = await azureProof(signer, { vmId: "v1", nonce }, [signer, end]);
     await expect(proveInstance(proof, options(root))).rejects.toMatchObject({ message: expect.stringContaining("not known here") });
+  });
+
+  test("goes back to roots that this Node brings", () => {
+    const names = azureRoots().map(({ subject }) => /CN=(.*)/.exec(subject)?.[1]);
+    expect(names.toSorted()).toEqual([
+      "DigiCert Global Root G2",
+      "DigiCert Global Root G3",
+      "Microsoft ECC Root Certificate Authority 2017",
+      "Microsoft RSA Root Certificate Authority 2017",
+    ]);
   });
 
   test("that sends a message without a document is refused", async () => {

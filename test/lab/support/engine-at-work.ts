@@ -1,0 +1,69 @@
+/** The engines that are at work on an environment's stacks, by the locks of its file backends: for tests that kill one. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Checkout } from "../../support/checkout.ts";
+import { waitUntil } from "../../support/wait-until.ts";
+
+/** Process ids of the `pulumi` that holds the environment's own stack: one at most. */
+export function enginesOf(checkout: Checkout, environment: string): number[] {
+  return holders(join(checkout.state, "backend/.pulumi/locks/organization/spillway", environment));
+}
+
+/** Those of all its bursts. */
+export function burstEnginesOf(checkout: Checkout): number[] {
+  const stacks = join(checkout.state, "bursts/backend/.pulumi/locks/organization/spillway-bursts");
+  return namesIn(stacks).flatMap((stack) => holders(join(stacks, stack)));
+}
+
+/** kill -9; resolves when it is no more, and its plugins have had the time to see that. Throws when there was none. */
+export async function killEngines(pids: readonly number[]): Promise<void> {
+  if (pids.length === 0) throw new Error("no engine is at work");
+  for (const pid of pids) killQuietly(pid);
+  await waitUntil("the engine is dead", () => pids.every((pid) => !existsSync(`/proc/${pid}`) || isZombie(pid)));
+}
+
+export function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It ended by itself.
+  }
+}
+
+/** Its plugins, as a rule. */
+export function childrenOf(pid: number): number[] {
+  return namesIn(`/proc/${pid}/task`).flatMap((task) => {
+    try {
+      return readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
+    } catch {
+      return [];
+    }
+  });
+}
+
+function holders(directory: string): number[] {
+  return namesIn(directory)
+    .filter((name) => name.endsWith(".json"))
+    .flatMap((name) => {
+      try {
+        return [(JSON.parse(readFileSync(join(directory, name), "utf8")) as { pid: number }).pid];
+      } catch {
+        // It has just let go.
+        return [];
+      }
+    })
+    .filter((pid) => existsSync(`/proc/${pid}`));
+}
+
+function namesIn(directory: string): string[] {
+  return existsSync(directory) ? readdirSync(directory) : [];
+}
+
+/** Dead, and whoever started it has not asked yet. */
+function isZombie(pid: number): boolean {
+  try {
+    return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return true;
+  }
+}
