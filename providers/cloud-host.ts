@@ -18,6 +18,8 @@ export interface CloudHostArgs {
   credential: pulumi.Input<CredentialReference>;
   /** The key that it was born with, SHA256:… */
   seedHostKey: pulumi.Input<string>;
+  /** Nobody connects to it. */
+  join?: pulumi.Input<"cloud-init">;
   jump?: pulumi.Input<JumpHost>;
   /** How long it may take until it answers. */
   bootTimeoutMs: pulumi.Input<number>;

@@ -18,7 +18,7 @@ describe("the networks that are made", () => {
         region: "eu-central-1",
         zones: [],
         sshFrom: ["203.0.113.7/32"],
-        masterFrom: ["203.0.113.7/32"],
+        masterFrom: ["203.0.113.0/24"],
         masterPort: 7070,
       },
       { cloud: "azure", region: "westeurope", zones: [], sshFrom: ["203.0.113.7/32"], masterFrom: [] },
@@ -43,7 +43,7 @@ describe("the networks that are made", () => {
           region: "eu-central-1",
           zones: ["eu-central-1b"],
           sshFrom: ["198.51.100.0/24", "203.0.113.7/32"],
-          masterFrom: ["203.0.113.7/32"],
+          masterFrom: ["203.0.113.0/24"],
           masterPort: 7070,
         },
       ]);

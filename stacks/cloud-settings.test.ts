@@ -36,6 +36,7 @@ describe("a node pool of a cloud", () => {
       reserve: {},
       credential: { kind: "agent" },
       authorizedKeys: [publicKey],
+      join: "ssh",
       bootTimeoutMs: 300_000,
     });
     expect(nodePool(azure())).toMatchObject({ provider: "azure", bootTimeoutMs: 600_000 });
@@ -79,6 +80,7 @@ describe("a node pool of a cloud", () => {
       reserve: { cpu: 250 },
       credential: { kind: "file", path: join(keys, "id"), passphrase: { kind: "env", name: "PASSPHRASE" } },
       authorizedKeys: [publicKey],
+      join: "ssh",
       jump: "bastion",
       network,
       bootTimeoutMs: 90_000,
@@ -107,6 +109,7 @@ describe("a node pool of a cloud", () => {
     [{ sshFrom: ["203.0.113.7"] }, "pools.base.sshFrom[0]: write a block of addresses, e.g. 203.0.113.7/32"],
     [{ key: "id_ed25519" }, "pools.base.key: write the path of a private key file"],
     [{ authorizedKeys: undefined }, "pools.base.authorizedKeys: is missing: with key: agent write the public key"],
+    [{ authorizedKeys: [], join: "cloud-init" }, "pools.base.authorizedKeys: there must be at least one key, or nobody gets in"],
     [{ authorizedKeys: [] }, "pools.base.authorizedKeys: there must be at least one key, or nobody gets in"],
     [{ authorizedKeys: ["ssh-ed25519"] }, "pools.base.authorizedKeys: write a public key's line (ssh-ed25519 AAAA…)"],
     [{ authorizedKeys: [`${publicKey}\nssh-rsa AAAA`] }, "pools.base.authorizedKeys: write a public key's line"],
@@ -148,6 +151,7 @@ describe("a burst pool of a cloud", () => {
       networks: {},
       credential: { kind: "agent" },
       authorizedKeys: [publicKey],
+      join: "ssh",
       launchTimeoutMs: 180_000,
     });
     expect(boughtFrom(buying({ provider: "azure", regions: ["westeurope"] }))).toMatchObject({ launchTimeoutMs: 480_000 });

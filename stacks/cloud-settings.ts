@@ -45,6 +45,12 @@ const common = {
   sshFrom: z.array(cidr).default([]).describe("blocks of addresses that may reach it by SSH: your own, e.g. 203.0.113.7/32"),
   key: hostDefaults.key.describe("your private key file (~/… or /…), or agent (default agent)"),
   keyPassphrase: hostDefaults.keyPassphrase,
+  join: z
+    .enum(["ssh", "cloud-init"])
+    .default("ssh")
+    .describe(
+      "cloud-init: nobody connects to its machines; each is born with what makes it a node, and is replaced where another is mended",
+    ),
   authorizedKeys: z
     .array(z.string())
     .min(1, "there must be at least one key, or nobody gets in")
@@ -157,6 +163,7 @@ function atLeast(otherwise: string) {
 }
 
 interface WrittenAccess {
+  readonly join: "ssh" | "cloud-init";
   readonly key?: KeyReference | undefined;
   readonly keyPassphrase?: WrittenSecret | undefined;
   readonly authorizedKeys?: readonly string[] | undefined;
@@ -178,7 +185,8 @@ function filledCloud<T extends WrittenAccess>(written: T, context: z.RefinementC
     ...pool,
     diskGiB: disk / 1024,
     credential: credentialOf(key, keyPassphrase),
-    authorizedKeys: publicKeys(key, authorizedKeys, context),
+    // Who writes none can't get in, and need not.
+    authorizedKeys: pool.join === "cloud-init" && authorizedKeys === undefined ? [] : publicKeys(key, authorizedKeys, context),
   };
 }
 
@@ -225,6 +233,7 @@ const filledBurst = {
   address: z.enum(["public", "private"]),
   credential: credentialReference,
   authorizedKeys: z.array(z.string()),
+  join: z.enum(["ssh", "cloud-init"]).default("ssh"),
   jump: jumpHost.optional(),
   labels,
   maxNodes: z.number().int().nonnegative(),

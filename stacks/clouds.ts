@@ -30,6 +30,8 @@ export interface CloudMaker {
     network: pulumi.Input<NetworkIds>,
     options: pulumi.CustomResourceOptions,
   ): MadeCloudMachine;
+  /** The machine's id at the cloud, where that is known before it is made. */
+  providerIdOf?(identity: CloudIdentity, network: pulumi.Input<NetworkIds>): pulumi.Output<string>;
   /** Makes what all bursts in that cloud need beside networks, once in the environment's stack. */
   prepareBursts?(name: string, preparation: BurstPreparation, options: pulumi.CustomResourceOptions): void;
 }
@@ -95,12 +97,22 @@ async function loadAws(): Promise<CloudMaker> {
 }
 
 async function loadAzure(): Promise<CloudMaker> {
-  const [{ output }, { makeAzureProvider }, { makeAzureNetwork }, { makeAzureMachine }, { makeOwnGroupRole }] = await Promise.all([
+  const [
+    { output },
+    { makeAzureProvider },
+    { makeAzureNetwork },
+    { makeAzureMachine },
+    { makeOwnGroupRole },
+    { burstGroupName, virtualMachineId },
+    { parseArmId },
+  ] = await Promise.all([
     import("@pulumi/pulumi"),
     import("../providers/azure/native-provider.ts"),
     import("../providers/azure/network.ts"),
     import("../providers/azure/virtual-machine.ts"),
     import("../providers/azure/own-group-role.ts"),
+    import("../providers/azure/names.ts"),
+    import("../providers/azure/arm-id.ts"),
   ]);
   // One for the whole run of a program: its resources name it in their state.
   let provider: pulumi.ProviderResource | undefined;
@@ -124,6 +136,14 @@ async function loadAzure(): Promise<CloudMaker> {
       // An id of Azure's comes again with a machine of the same name.
       return { ...made, attributes: { vmId } };
     },
+    providerIdOf: ({ environmentId, burst, name }, network) =>
+      output({ environmentId, ids: network }).apply(({ environmentId: id, ids: { subnet = "", resourceGroup = "" } }) =>
+        virtualMachineId({
+          subscription: parseArmId(subnet).subscription,
+          resourceGroup: burst === undefined ? resourceGroup : burstGroupName(id, burst),
+          name,
+        }),
+      ),
     prepareBursts(name, { environment, environmentId, network }, options) {
       const subnetId = output(network).apply(({ subnet }) => subnet ?? "");
       makeOwnGroupRole(name, { environment, environmentId, subnetId }, own(options));

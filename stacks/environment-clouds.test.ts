@@ -95,6 +95,21 @@ it("hands the networks that it has made to the burst pools of the same region, a
   expect(networks["eu-central-1"]?.securityGroups).toEqual(["network-aws-eu-central-1-id"]);
 });
 
+it("makes machines that join by themselves after the master, with what they are born with, and moves none of them", async () => {
+  const self = { ...settings.pools.base, count: 1, join: "cloud-init" };
+  const all = await resourcesOf({ ...settings, pools: { rack, base: self } });
+  const [seed] = ofType(all, ":MachineSeed");
+  expect(seed?.inputs).toMatchObject({
+    name: "base-1",
+    endpoint: "https://pool.example.org:7070",
+    join: { cloud: "aws", arch: "arm64", environment: "prod", environmentId: "env-a", lifeMs: 600_000 },
+  });
+  expect(all.findIndex(({ type }) => type.endsWith(":Master"))).toBeLessThan(all.indexOf(seed as Made));
+  expect(ofType(all, ":CloudHost").map(({ inputs }) => inputs.join)).toEqual(["cloud-init"]);
+  const [rollout] = ofType(all, ":Rollout");
+  expect(rollout?.inputs.nodes).toHaveLength(1);
+});
+
 it("loads no cloud's code where the settings name none", () => {
   const { base: _base, ...pools } = settings.pools;
   expect(cloudsOf(parseSettings({ ...settings, pools }))).toEqual([]);
@@ -114,4 +129,50 @@ it("has neither tunnels nor such a burster where machines dial the master", asyn
   const all = await resourcesOf(settings);
   expect(ofType(all, ":Burster")).toEqual([]);
   expect(ofType(all, ":Node").filter(({ inputs }) => "reach" in inputs)).toEqual([]);
+});
+
+const masterInCloud = (pools: object, burst?: object) => ({
+  masters: { pool: "head" },
+  pools: { head: { ...settings.pools.base, count: 1, masterFrom: ["203.0.113.0/24"] }, ...pools },
+  ...(burst === undefined ? {} : { burst: { pools: burst, maxNodes: 4, budget: { perDay: 10 } } }),
+});
+const elsewhere = { ...settings.pools.base, region: "us-east-1", zones: ["us-east-1a"], count: 1 };
+
+it("names a master in a cloud by its private address too, which the machines of its network dial, and no others", async () => {
+  const all = await resourcesOf(masterInCloud({ base: settings.pools.base, far: elsewhere }));
+  const [master] = ofType(all, ":Master");
+  expect(master?.inputs).toMatchObject({ advertise: "https://203.0.113.9:7070", alsoAt: ["https://10.0.0.9:7070"] });
+  const inside = { endpoint: "https://pool.example.org:7070", dials: "https://10.0.0.9:7070" };
+  const nodes = Object.fromEntries(ofType(all, ":Node").map(({ name, inputs: { endpoint, dials } }) => [name, { endpoint, dials }]));
+  expect(nodes).toEqual({
+    "node-head-1": inside,
+    "node-base-1": inside,
+    "node-base-2": inside,
+    "node-far-1": { endpoint: inside.endpoint, dials: undefined },
+  });
+});
+
+it("keeps the port of the master's own URL where its private address is dialled", async () => {
+  const masters = { pool: "head", endpoint: "https://pool.example.org:8443" };
+  const all = await resourcesOf({ ...masterInCloud({}), masters });
+  expect(ofType(all, ":Master")[0]?.inputs).toMatchObject({ advertise: masters.endpoint, alsoAt: ["https://10.0.0.9:8443"] });
+});
+
+it("tells the burster which of its regions are in the master's network, and nothing of it where none is", async () => {
+  const buying = (regions: string[]) => ({ overflow: { provider: "aws", regions, ...cloud } });
+  const nearbyOf = async (regions: string[]) => ofType(await resourcesOf(masterInCloud({}, buying(regions))), ":Burster")[0]?.inputs.nearby;
+  expect(await nearbyOf(["us-east-1", "eu-central-1"])).toEqual({
+    endpoint: "https://10.0.0.9:7070",
+    regions: { overflow: ["eu-central-1"] },
+  });
+  made = [];
+  expect(await nearbyOf(["us-east-1"])).toBeUndefined();
+});
+
+it("gives a master on a host, its nodes and its burster the inputs that they always had", async () => {
+  const bursts = { pools: { overflow: { provider: "aws", regions: ["eu-central-1"], ...cloud } }, maxNodes: 4, budget: { perDay: 10 } };
+  const all = await resourcesOf({ ...settings, burst: bursts });
+  const keys = [":Master", ":Node", ":Burster"].flatMap((type) => ofType(all, type).flatMap(({ inputs }) => Object.keys(inputs)));
+  expect(keys).toContain("endpoint");
+  for (const later of ["alsoAt", "dials", "nearby"]) expect(keys).not.toContain(later);
 });

@@ -77,6 +77,7 @@ const wanted = (pool: BurstPool, over: Partial<BurstMachine> = {}): BurstMachine
   hourly: 0.1,
   shape: { cpu: 2000, memory: 4096, disk: 10_240, gpus: [] },
   clouds: {},
+  selfJoin: { endpoint: "https://pool.example.org", caCert: "", adminToken: "" },
   ...over,
 });
 

@@ -19,6 +19,7 @@ import type { StateLayout } from "./state-layout.ts";
 import {
   defaultPort,
   isCloudMachine,
+  joinsBySelf,
   masterEndpoint,
   mastersMachine,
   type PlannedSettings,
@@ -62,15 +63,12 @@ export class Environment extends pulumi.ComponentResource {
     const networks = makeNetworks(wantedNetworks(settings, defaultPort), { environment: name, environmentId, clouds }, child);
     prepareBursts(settings, networks, { environment: name, environmentId, clouds }, child);
     const { jumps } = settings;
-    const machines = wanted.map((machine) =>
-      machineResource(
-        machine,
-        { environmentId, layout, endpoint, isCarrier: machine.name === mastersWanted.name, clouds, networks, found, jumps },
-        child,
-      ),
-    );
-    const carrier = machines.find(({ isCarrier }) => isCarrier) as (typeof machines)[number];
-    const changing = { ...child, dependsOn: lookedAt(machines, child) };
+    const surroundings = { environmentId, layout, endpoint, isCarrier: false, clouds, networks, found, jumps };
+    const reached = wanted
+      .filter((machine) => !joinsBySelf(machine))
+      .map((machine) => machineResource(machine, { ...surroundings, isCarrier: machine.name === mastersWanted.name }, child));
+    const carrier = reached.find(({ isCarrier }) => isCarrier) as MachineResource;
+    const changing = { ...child, dependsOn: lookedAt(reached, child) };
 
     const advertise = advertised(mastersWanted, endpoint, carrier.machine);
     const inside = insideEndpoint(advertise, carrier.privateHost);
@@ -98,6 +96,11 @@ export class Environment extends pulumi.ComponentResource {
     const systems = systemReserves(wanted);
     const tunnelled = new Set(tunnelledMachines(wanted, settings).map((machine) => machine.name));
     const near = namesNear(mastersWanted, wanted);
+    const born = wanted.filter(joinsBySelf).map((machine) => {
+      const selfJoin = { endpoint: master.endpoint, caCert, adminToken, dials: near.has(machine.name) ? inside : undefined };
+      return machineResource(machine, { ...surroundings, selfJoin }, child);
+    });
+    const machines = [...reached, ...born];
     const nodes = machines.map(({ name: machine, machine: at, problem, isCarrier }) => {
       const system = systems[machine];
       const kept = { ...(isCarrier ? { reserve } : {}), ...(system === undefined ? {} : { system }) };
@@ -112,7 +115,8 @@ export class Environment extends pulumi.ComponentResource {
         ...access,
         environmentId,
         master: carrier.machine,
-        nodes: machines.map(({ machine, problem }) => ({ machine, problem })),
+        // One that nobody connects to is replaced where another is upgraded.
+        nodes: reached.map(({ machine, problem }) => ({ machine, problem })),
         strategy: settings.upgrade,
       },
       { ...child, dependsOn: nodes },

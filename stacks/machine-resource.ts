@@ -13,7 +13,7 @@ import { SshMachine } from "../providers/ssh/ssh-machine.ts";
 import type { BurstPool } from "./burst-settings.ts";
 import { type MadeNetworks, networkKey } from "./cloud-networks.ts";
 import { cloudHourly } from "./cloud-price.ts";
-import { cloudMachineResource } from "./cloud-resource.ts";
+import { cloudMachineResource, type SelfJoining } from "./cloud-resource.ts";
 import type { CloudBurstPool } from "./cloud-settings.ts";
 import type { Clouds, FoundMachines } from "./clouds.ts";
 import type { StateLayout } from "./state-layout.ts";
@@ -29,6 +29,8 @@ export interface Surroundings {
   readonly clouds: Clouds;
   readonly networks: MadeNetworks;
   readonly found: FoundMachines;
+  /** For machines that join by themselves: they come after the master. */
+  readonly selfJoin?: SelfJoining;
   /** Jump hosts by name. */
   readonly jumps: Readonly<Record<string, JumpEntry>>;
 }
@@ -67,7 +69,7 @@ export function machineResource(wanted: WantedMachine, surroundings: Surrounding
 /** A cloud's machine of a node pool. */
 function poolMachine(
   wanted: WantedCloudMachine,
-  { environmentId, isCarrier, clouds, networks, jumps, found }: Surroundings,
+  { environmentId, isCarrier, clouds, networks, jumps, found, selfJoin }: Surroundings,
   options: pulumi.CustomResourceOptions,
 ): MadeMachine {
   const { name, pool, index, provider: cloud, settings } = wanted;
@@ -95,6 +97,7 @@ function poolMachine(
       credential,
       authorizedKeys,
       jump: jump === undefined ? undefined : jumpChain(jump, jumps),
+      selfJoin: settings.join === "cloud-init" ? selfJoin : undefined,
       bootTimeoutMs,
       labels,
       hourly: cloudHourly(cloud, { region, zone, instanceType, market, diskGiB, address }),
@@ -124,6 +127,8 @@ export interface BurstMachine {
   readonly machines: string;
   /** The master's https URL. */
   readonly endpoint: string;
+  /** For a machine that joins by itself. */
+  readonly selfJoin: SelfJoining;
 }
 
 /** The machine of a burst's node. Throws a plain Error for a host that is not in the pool (any more). */
@@ -154,7 +159,7 @@ export function burstMachine(wanted: BurstMachine, options: pulumi.CustomResourc
 /** A cloud's machine of a burst. */
 function boughtMachine(
   pool: CloudBurstPool,
-  { node, burst, poolName, environment, environmentId, offer, hourly, shape, clouds }: BurstMachine,
+  { node, burst, poolName, environment, environmentId, offer, hourly, shape, clouds, selfJoin }: BurstMachine,
   options: pulumi.CustomResourceOptions,
 ): MadeMachine {
   const { region, zone, instanceType, market } = placeOfOffer(offer);
@@ -181,6 +186,7 @@ function boughtMachine(
       credential,
       authorizedKeys,
       jump,
+      selfJoin: pool.join === "cloud-init" ? selfJoin : undefined,
       bootTimeoutMs: launchTimeoutMs,
       labels,
       hourly,

@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { parseSettings } from "./settings.ts";
 import { aws, azure, bursting, buying, inClouds, problemsOf } from "./testing/cloud-pools.ts";
 
 const hostKey = `SHA256:${"A".repeat(43)}`;
@@ -69,19 +68,6 @@ describe("the master", () => {
     expect(problemsOf({ masters: { pool: "m" }, pools: local, burst }).join()).toContain(
       "burst.pools.cloud.provider: machines elsewhere can't dial a master on this computer's loopback",
     );
-  });
-
-  it("in a cloud must be open to those who dial it, and may not be taken away", () => {
-    expect(problemsOf(inClouds({ pools: { base: aws({ masterFrom: undefined, market: "spot" }) } }))).toEqual([
-      "pools.base.masterFrom: is missing: the blocks of addresses from which you, and agents of other networks, dial the master, e.g. [203.0.113.7/32]",
-      "pools.base.market: must be on-demand for the master: a spot machine may be taken away with all it knows",
-    ]);
-    expect(problemsOf(inClouds({ pools: { base: aws(), more: aws({ masterFrom: undefined, market: "spot" }) } }))).toEqual([]);
-  });
-
-  it("in a cloud may have a URL of its own, or take the address that its machine gets", () => {
-    expect(problemsOf(inClouds())).toEqual([]);
-    expect(parseSettings(inClouds({ masters: { pool: "base", endpoint } })).masters.endpoint).toBe(endpoint);
   });
 
   it("in a cloud has no use for machines on this computer", () => {

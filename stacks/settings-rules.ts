@@ -4,6 +4,7 @@ import type { NodeTimers } from "../agent/contract/agent-config.ts";
 import { type Resources, shortages } from "../agent/contract/resources.ts";
 import type { JumpEntry } from "../providers/ssh/jump-chain.ts";
 import type { WrittenBurst } from "./burst-settings.ts";
+import { refuseCloudMaster } from "./cloud-master-rules.ts";
 import type { AwsPool, AzurePool } from "./cloud-settings.ts";
 import { breachesOf, type GuardRails } from "./guard-rails.ts";
 import { refuseHosts } from "./host-rules.ts";
@@ -112,7 +113,11 @@ function refuseClouds(settings: CheckedSettings, refuse: Refuse): void {
   const clouds = cloudPools({ pools, burst });
   for (const [at, pool] of clouds) {
     const isMade = "regions" in pool ? pool.regions.some((region) => !Object.hasOwn(pool.networks, region)) : pool.network === undefined;
-    if (isMade && pool.address === "public" && pool.sshFrom.length === 0)
+    if (pool.join === "cloud-init" && at[0] === "pools" && at[1] === masters.pool)
+      refuse([...at, "join"], "the master's machine is reached by SSH: write join: ssh, or another pool for the master");
+    if (pool.join === "cloud-init" && masters.reach === "reverse")
+      refuse([...at, "join"], "a machine that nobody connects to can't be led to the master: write join: ssh, or masters.reach: direct");
+    if (isMade && pool.join === "ssh" && pool.address === "public" && pool.sshFrom.length === 0)
       refuse([...at, "sshFrom"], "is missing: the blocks of addresses that may reach these machines by SSH, e.g. [203.0.113.7/32]");
     if (isMade && pool.address === "private")
       refuse([...at, "address"], "private machines need a network of your own with a way out and in: write network");
@@ -128,18 +133,7 @@ function refuseClouds(settings: CheckedSettings, refuse: Refuse): void {
       `is missing: the URL by which the machines of ${which} reach the master, e.g. https://pool.example.org:7070; or write reach: reverse`,
     );
   }
-  if (carrier?.provider === "aws" || carrier?.provider === "azure") refuseForCloudMaster(masters.pool, carrier, refuse);
-}
-
-/** People and agents dial the master, and it must stay. */
-function refuseForCloudMaster(name: string, { network, masterFrom, market }: AwsPool | AzurePool, refuse: Refuse): void {
-  const at = ["pools", name];
-  if (network === undefined && masterFrom.length === 0)
-    refuse(
-      [...at, "masterFrom"],
-      "is missing: the blocks of addresses from which you, and agents of other networks, dial the master, e.g. [203.0.113.7/32]",
-    );
-  if (market === "spot") refuse([...at, "market"], "must be on-demand for the master: a spot machine may be taken away with all it knows");
+  refuseCloudMaster(settings, clouds, refuse);
 }
 
 /** AWS: the region's name and a letter; local zones are others. Azure numbers them, in every region. */

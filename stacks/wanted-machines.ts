@@ -37,6 +37,11 @@ export function tunnelledMachines(
 /** Of a master on a host. */
 export const defaultPort = 7070;
 
+/** Whether nobody connects to it: it is born with what makes it a node, and so comes after the master. */
+export function joinsBySelf(machine: WantedMachine): boolean {
+  return isCloudMachine(machine) && machine.settings.join === "cloud-init";
+}
+
 /** The settings, and the machines of theirs that this run leaves out, by name. */
 export type PlannedSettings = EnvironmentSettings & { readonly without?: readonly string[] };
 

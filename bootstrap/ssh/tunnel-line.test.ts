@@ -108,6 +108,22 @@ it("says so, with the machine's name, when the SSH server forbids it", async () 
   });
 });
 
+it("ends what goes through it when it is closed, on the master's side too", async () => {
+  const { machine } = await aHost();
+  const port = await freePort();
+  const ended: string[] = [];
+  const silent = createServer((socket) => void socket.on("error", () => undefined).on("close", () => ended.push("master")));
+  closers.push(() => silent.close());
+  const line = await aLine({ machine, port, to: await listening(silent) });
+  await line.listen();
+  const socket = connect({ host: "127.0.0.1", port }).on("error", () => undefined);
+  socket.on("close", () => ended.push("agent")).resume();
+  await once(silent, "connection");
+  line.close();
+  await until("both sides have seen it", () => ended.length === 2);
+  expect(ended.toSorted()).toEqual(["agent", "master"]);
+});
+
 it("carries no more connections than an agent could want", async () => {
   const { machine } = await aHost();
   const port = await freePort();

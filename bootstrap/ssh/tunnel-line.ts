@@ -1,11 +1,11 @@
 /** One SSH connection that holds a machine's end of a tunnel: a loopback port there, which leads from here on to the master. */
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import type { AcceptConnection, Client, ClientChannel, RejectConnection, TcpConnectionDetails } from "ssh2";
 import { SpillwayError } from "../../agent/contract/errors.ts";
 import { type Machine, whereOf } from "../../agent/contract/machine.ts";
 import { readPortInUse } from "../commands/ports.ts";
 import { endFormerTunnel, noteTunnel } from "../commands/tunnel.ts";
-import { openConnection } from "./connection.ts";
+import { type Keepalive, openConnection } from "./connection.ts";
 import { type Session, sessionOver } from "./session.ts";
 
 /** Where tunnels begin on a machine; what runs there reaches the master by it. */
@@ -14,6 +14,8 @@ export const tunnelEntry = { host: "127.0.0.1", port: 7070 } as const;
 /** An agent has two connections, and its program's `join` and `renew` another; whatever else is on the machine may not use up our files. */
 const maxConnections = 64;
 const dialTimeoutMs = 10_000;
+/** Noticed after 12 s, a dead line is made anew before a node counts as disconnected, which is after 15 s where nothing else is written. */
+const tunnelKeepalive: Keepalive = { intervalMs: 3000, unanswered: 3 };
 
 export interface TunnelEnds {
   readonly machine: Machine;
@@ -38,18 +40,22 @@ export interface TunnelLine {
 export async function openTunnelLine(ends: TunnelEnds): Promise<TunnelLine> {
   const { machine, port, to } = ends;
   const where = whereOf(machine);
-  const { client, close } = await openConnection(machine, where);
+  const { client, close } = await openConnection(machine, where, tunnelKeepalive);
   const session = sessionOver(client, where, close);
   // Each of the agent's connections listens for the end of it.
   client.setMaxListeners(maxConnections + 32);
-  const ended = new Promise<void>((resolve) => void client.once("close", () => resolve()));
-  let carried = 0;
-  client.on("tcp connection", (details: TcpConnectionDetails, accept: AcceptConnection<ClientChannel>, reject: RejectConnection) => {
-    if (details.destPort !== port || carried >= maxConnections) return reject();
-    carried += 1;
-    carry({ accept, reject }, to, () => {
-      carried -= 1;
+  const carried = new Set<Socket>();
+  const ended = new Promise<void>((resolve) => {
+    client.once("close", () => {
+      for (const socket of carried) socket.destroy();
+      resolve();
     });
+  });
+  client.on("tcp connection", (details: TcpConnectionDetails, accept: AcceptConnection<ClientChannel>, reject: RejectConnection) => {
+    if (details.destPort !== port || carried.size >= maxConnections) return reject();
+    const socket = carry({ accept, reject }, to);
+    carried.add(socket);
+    socket.once("close", () => carried.delete(socket));
   });
   /** Once the port was found to be taken, a refusal on the same connection has the same reason. */
   let wasTaken = false;
@@ -100,7 +106,7 @@ interface Offered {
 }
 
 /** Taken only when the master has been reached: whoever dials on the machine sees the end at once else. */
-function carry({ accept, reject }: Offered, to: TunnelEnds["to"], onEnd: () => void): void {
+function carry({ accept, reject }: Offered, to: TunnelEnds["to"]): Socket {
   const socket = connect({ ...to, noDelay: true, timeout: dialTimeoutMs });
   let channel: ClientChannel | undefined;
   socket.once("timeout", () => socket.destroy());
@@ -115,6 +121,6 @@ function carry({ accept, reject }: Offered, to: TunnelEnds["to"], onEnd: () => v
   socket.once("close", () => {
     if (channel === undefined) reject();
     else channel.close();
-    onEnd();
   });
+  return socket;
 }

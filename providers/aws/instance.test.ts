@@ -162,7 +162,7 @@ async function optionsOf(over: Partial<AwsInstanceSpec> = {}, options: pulumi.Cu
 }
 
 it("never makes a machine anew for a newer image, other user data, an address that a stop took, or another highest price", async () => {
-  const settled = ["ami", "userData", "userDataBase64", "associatePublicIpAddress"];
+  const settled = ["ami", "userData", "userDataBase64", "associatePublicIpAddress", "volumeTags"];
   expect((await optionsOf())?.ignoreChanges).toEqual(settled);
   expect((await optionsOf({ market: "spot" }, { ignoreChanges: ["tags"] }))?.ignoreChanges).toEqual([
     "tags",

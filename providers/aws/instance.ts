@@ -17,9 +17,6 @@ export interface AwsInstanceSpec extends CloudMachineSpec {
   };
 }
 
-/** What the provider does not read of a machine that is imported: an import whose inputs differ from what was read fails. */
-const unreadable = ["volumeTags"];
-
 /** A whole host tests its hardware before it starts; the provider would give up after 10 minutes. */
 const bareMetalTimeout = "30m";
 
@@ -39,7 +36,7 @@ export function makeAwsInstance(spec: AwsInstanceSpec, options: pulumi.CustomRes
     ...others,
     ...(found === undefined ? {} : { import: found }),
     ...(isBareMetal(spec) && others.customTimeouts === undefined ? { customTimeouts: { create: bareMetalTimeout } } : {}),
-    ignoreChanges: [...(others.ignoreChanges ?? []), ...settledAtBirth(spec), ...(found === undefined ? [] : unreadable)],
+    ignoreChanges: [...(others.ignoreChanges ?? []), ...settledAtBirth(spec)],
     additionalSecretOutputs: [...(others.additionalSecretOutputs ?? []), "userData", "userDataBase64"],
   });
   const made = { providerId: instance.id, privateHost: instance.privateIp, zone: instance.availabilityZone };
@@ -105,6 +102,8 @@ function usdText(usd: number): string {
  * What a machine that is there keeps, whatever the settings or AWS say later; each of them would make it anew:
  * - the image and the user data, which were for its birth;
  * - the public address, which a stopped machine has not got;
+ * - its disk's tags, which the provider does not read of a machine that is imported: an import whose inputs differ from what was
+ *   read fails, and the run after it would write them;
  * - the highest price, which only counts when it is bought;
  * - the subnet, where it was ours to choose.
  */
@@ -114,6 +113,7 @@ function settledAtBirth({ market, zone }: AwsInstanceSpec): string[] {
     "userData",
     "userDataBase64",
     "associatePublicIpAddress",
+    "volumeTags",
     ...(market === "spot" ? ["instanceMarketOptions.spotOptions.maxPrice"] : []),
     ...(zone === undefined ? ["subnetId"] : []),
   ];

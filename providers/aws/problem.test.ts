@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { SpillwayError } from "../../agent/contract/errors.ts";
-import { asSpillwayError, awsProblem } from "./problem.ts";
+import { asSpillwayError, awsProblem, awsRefusal } from "./problem.ts";
 
 it.each([
   ["InsufficientInstanceCapacity", "no-capacity"],
@@ -71,4 +71,18 @@ it("tells a network that is down from an AWS that refuses, and leaves our own er
   expect(asSpillwayError(Object.assign(new Error("odd"), { name: "InternalError" }), "AWS x")).toMatchObject({ code: "cloud-failed" });
   const ours = new SpillwayError("it is gone", { code: "machine-gone" });
   expect(asSpillwayError(ours, "AWS x")).toBe(ours);
+});
+
+it("tells what the engine says of a refusal in AWS' own words, with what to do next, and without the call and its tries", () => {
+  const engine =
+    "creating EC2 Instance: operation error EC2: RunInstances, exceeded maximum number of attempts, 5, https response error StatusCode: 500, RequestID: 5f1, api error InsufficientInstanceCapacity: We currently do not have sufficient p4d.24xlarge capacity. Our system will be working on provisioning additional capacity.";
+  expect(awsRefusal(engine)).toBe(
+    "AWS: InsufficientInstanceCapacity: We currently do not have sufficient p4d.24xlarge capacity. Our system will be working on provisioning additional capacity. AWS has none of these there right now: another zone, type, market or region may have, and later this one too.",
+  );
+  expect(awsRefusal("creating EC2 Instance: something new")).toBeUndefined();
+});
+
+it("leaves out the encoded reasons of a refusal that the engine tells", () => {
+  const engine = "api error UnauthorizedOperation: You are not authorized. Encoded authorization failure message: aGVsbG8";
+  expect(awsRefusal(engine)).toMatch(/^AWS: UnauthorizedOperation: You are not authorized\. Let whoever asks do it/);
 });

@@ -38,7 +38,7 @@ const known: readonly KnownProblem[] = [
       "CredentialsProviderError",
     ],
     words:
-      /no (valid )?credential (sources|providers)|could not load credentials|failed to refresh cached credentials|no EC2 IMDS role found/i,
+      /no (valid )?credential (sources|providers)|invalid credentials configured|could not load credentials|failed to refresh cached credentials|no EC2 IMDS role found/i,
     hint: "Find out who asks with `aws sts get-caller-identity`; keys come from AWS_PROFILE, AWS_ACCESS_KEY_ID or `aws configure`.",
   },
   {
@@ -122,6 +122,17 @@ export function awsProblem(text: string): { readonly problem: CloudProblem; read
 }
 
 /**
+ * A refusal that the engine tells, in AWS' own words and with what to do next; undefined for one that nobody knows. The call
+ * and its tries are left out: `operation error EC2: RunInstances, exceeded maximum number of attempts, 5, …, api error CODE: words`.
+ */
+export function awsRefusal(text: string): string | undefined {
+  const told = awsProblem(text);
+  if (told === undefined) return undefined;
+  const said = /api error ([\w.]+: .*)/s.exec(text)?.[1] ?? text;
+  return `AWS: ${withoutEncoded(said).replace(/[.\s]*$/, ".")} ${told.hint}`;
+}
+
+/**
  * A code is the whole text, or stands before a colon or at an end: `api error Unsupported: …`, `Server.InternalError`. Some
  * codes are words of English, and elsewhere in a sentence they are no more than that.
  */
@@ -167,7 +178,10 @@ export function awsCode(error: unknown): string {
 function wordsOf(error: unknown): { readonly name: string; readonly message: string; readonly code: string } {
   if (!(error instanceof Error)) return { name: "Error", message: String(error), code: "" };
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  // A refusal comes with its reasons encoded, in thousands of characters that only its owner can decode.
-  const message = error.message.replace(/\s*Encoded authorization failure message:.*$/s, "").trim();
-  return { name: error.name, message, code };
+  return { name: error.name, message: withoutEncoded(error.message), code };
+}
+
+/** A refusal comes with its reasons encoded, in thousands of characters that only its owner can decode. */
+function withoutEncoded(message: string): string {
+  return message.replace(/\s*Encoded authorization failure message:.*$/s, "").trim();
 }

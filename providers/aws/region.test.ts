@@ -8,7 +8,7 @@ async function providersOf(program: () => Provider[]): Promise<string[]> {
   const registered: string[] = [];
   await pulumi.runtime.setMocks({
     newResource: ({ type, name, inputs }) => {
-      if (type === "pulumi:providers:aws") registered.push(`${name} in ${inputs.region}`);
+      if (type === "pulumi:providers:aws") registered.push(`${name} in ${inputs.region}, ${inputs.maxRetries ?? 25} tries`);
       return { id: name, state: inputs };
     },
     call: () => ({}),
@@ -19,9 +19,9 @@ async function providersOf(program: () => Provider[]): Promise<string[]> {
   return registered.toSorted();
 }
 
-it("has one provider per region and stack, however many resources ask for it", async () => {
+it("has one provider per region and stack, however many resources ask for it, that soon tells of a lack of capacity", async () => {
   const program = () => ["eu-central-1", "us-east-1", "eu-central-1"].map((region) => awsRegion(region).provider);
-  const both = ["aws-eu-central-1 in eu-central-1", "aws-us-east-1 in us-east-1"];
+  const both = ["aws-eu-central-1 in eu-central-1, 5 tries", "aws-us-east-1 in us-east-1, 5 tries"];
   expect(await providersOf(program)).toEqual(both);
   // The next stack of the same process has its own.
   expect(await providersOf(program)).toEqual(both);
@@ -34,5 +34,5 @@ it("uses a provider that it is given, and keeps all other options", async () => 
     expect(options.protect).toBe(true);
     return [given, options.provider];
   });
-  expect(providers).toEqual(["mine in eu-west-1"]);
+  expect(providers).toEqual(["mine in eu-west-1, 25 tries"]);
 });

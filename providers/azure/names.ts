@@ -14,6 +14,19 @@ export function burstGroupName(environmentId: string, burst: string): string {
   return `spillway-${environmentId}-${burst}`;
 }
 
+/** The ARM id of a machine. */
+export function virtualMachineId({
+  subscription,
+  resourceGroup,
+  name,
+}: {
+  subscription: string;
+  resourceGroup: string;
+  name: string;
+}): string {
+  return `/subscriptions/${subscription}/resourceGroups/${resourceGroup}/providers/Microsoft.Compute/virtualMachines/${name}`;
+}
+
 /** A UUID that follows from the words: role definitions and role assignments may have no other names. */
 export function uuidOf(...words: readonly string[]): string {
   const hex = createHash("sha256").update(words.join("\n")).digest("hex");

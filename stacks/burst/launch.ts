@@ -12,7 +12,7 @@ import type { BursterConfig } from "./config.ts";
 import { launchTimes } from "./launch-times.ts";
 import { endMachine, endThing, listBurstMachines } from "./machines.ts";
 import { burstProgram } from "./program.ts";
-import { applyBurst, knownStacks } from "./stack.ts";
+import { applyBurst, knownStacks, refuseBusy } from "./stack.ts";
 
 export interface Operation {
   readonly config: BursterConfig;
@@ -79,6 +79,8 @@ export async function launchBurst(burst: string, operation: Operation): Promise<
 
 async function endUnrecorded({ id }: BurstRow, { config, signal, log }: Operation): Promise<void> {
   if (cloudsOf({ pools: {}, burst: config }).length === 0) return;
+  // What an engine that outlived its burster is making is recorded in a moment.
+  refuseBusy(config, id);
   const recorded = knownStacks(config).find(({ burst }) => burst === id)?.ids;
   const isStrange = (thing: { readonly burst: string }, providerId: string) => thing.burst === id && recorded?.has(providerId) !== true;
   const { machines, things } = await listBurstMachines(config, signal);

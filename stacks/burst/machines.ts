@@ -1,5 +1,7 @@
 /** The machines of bursts as their providers list them, and the end of one that nobody accounts for. */
+import { setTimeout as delay } from "node:timers/promises";
 import { withCrashPoint } from "../../agent/contract/crash-point.ts";
+import { SpillwayError } from "../../agent/contract/errors.ts";
 import { type Machine, whereOf } from "../../agent/contract/machine.ts";
 import { readMachineIdentity } from "../../bootstrap/actions/identity.ts";
 import { removeRole } from "../../bootstrap/actions/remove.ts";
@@ -11,6 +13,9 @@ import { machineOfHost } from "../../providers/ssh/inventory.ts";
 import { cloudScopes } from "../cloud-scopes.ts";
 import type { BursterConfig } from "./config.ts";
 import { knownStacks } from "./stack.ts";
+
+/** A cloud may take many minutes to end a machine, or never do it; whoever waits has other machines to see to, and comes again. */
+const endPatienceMs = 120_000;
 
 export interface BurstMachine extends ListedMachine {
   readonly burst: string;
@@ -69,8 +74,23 @@ export async function endMachine(config: BursterConfig, listed: BurstMachine, on
     const identity = identityFor({ name: machine.name, burst }, { environmentId, environment });
     await removeRole({ machine, role: "agent", identity, onSentence });
   }
-  await withCrashPoint("burst.sweep", () => provider.delete(machine));
+  const ended = withCrashPoint("burst.sweep", () => provider.delete(machine));
+  await inTime(ended, `its provider does not say that machine ${machine.name} (${machine.providerId}) of ${burst} has ended`);
   onSentence(`ended machine ${machine.name} (${machine.providerId}) of ${burst}`);
+}
+
+async function inTime(act: Promise<void>, late: string): Promise<void> {
+  const patience = new AbortController();
+  const outOfTime = delay(endPatienceMs, undefined, { signal: patience.signal }).then(() => {
+    throw new SpillwayError(late, { code: "burst-not-gone", hint: "It is asked again." });
+  });
+  try {
+    await Promise.race([act, outOfTime]);
+  } finally {
+    patience.abort();
+    outOfTime.catch(() => undefined);
+    act.catch(() => undefined);
+  }
 }
 
 /**

@@ -1,78 +1,58 @@
 import * as pulumi from "@pulumi/pulumi";
-import { beforeEach, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import type { BurstRow } from "../../agent/contract/ledger.ts";
-import { loadClouds } from "../clouds.ts";
+import type { CloudMaker } from "../clouds.ts";
 import { parseSettings } from "../settings.ts";
-import { buying } from "../testing/cloud-pools.ts";
-import { bursterConfig } from "./config.ts";
+import { bursting, buying } from "../testing/cloud-pools.ts";
+import type { BursterConfig } from "./config.ts";
 import { burstProgram } from "./program.ts";
 
-let made: { readonly type: string; readonly inputs: Record<string, unknown> }[] = [];
-beforeEach(async () => {
-  made = [];
-  await pulumi.runtime.setMocks(
-    {
-      newResource: ({ type, name, inputs }) => {
-        made.push({ type: type.split(":").at(-1) ?? "", inputs });
-        const own = { machine: { name }, hostKey: "SHA256:seed", userData: "#cloud-config", health: "ok", problem: "" };
-        return { id: `${name}-id`, state: { ...inputs, ...own, publicIp: "203.0.113.9", availabilityZone: "eu-central-1a" } };
-      },
-      call: ({ inputs }) => ({ ...inputs, id: "ami-0123456789abcdef0" }),
-    },
-    "spillway-bursts",
-    "burst-b-1",
-  );
-});
+const ids = { subnets: { "eu-central-1a": "subnet-1" }, securityGroups: ["sg-1"] };
+const inside = "https://10.203.0.9:7070";
 
-const network = { subnets: { "eu-central-1a": "subnet-1" }, securityGroups: ["sg-1"] };
-const pools = parseSettings({
-  masters: { pool: "rack", endpoint: "https://pool.example.org:7070" },
-  pools: { rack: { provider: "ssh", hosts: [{ host: "h", trustOnFirstUse: true }] } },
-  burst: {
-    pools: {
-      cloud: buying({ networks: { "eu-central-1": network } }),
-      spare: { provider: "ssh", cpu: 1, memory: "1Gi", hosts: [{ host: "s", trustOnFirstUse: true }] },
+/** The inputs of the node of a burst of one machine that is bought in this region. */
+async function nodeBoughtIn(region: string, over: Partial<BursterConfig> = {}): Promise<Record<string, unknown>> {
+  let node: Record<string, unknown> = {};
+  await pulumi.runtime.setMocks({
+    newResource({ type, name, inputs }) {
+      if (type.endsWith(":Node")) node = inputs;
+      return { id: `${name}-id`, state: { ...inputs, machine: { name }, hostKey: "SHA256:seed", userData: "#cloud-config" } };
     },
-    maxNodes: 4,
-    budget: { perHour: 1 },
-  },
-}).burst?.pools;
-
-const config = (over: object) =>
-  bursterConfig.parse({
-    version: "0",
-    holder: "here",
-    environment: "prod",
-    environmentId: "env-a",
-    endpoint: "https://pool.example.org:7070",
-    masterInstance: "i-1",
-    caCert: "pem",
-    adminToken: "token",
-    pools,
-    expireAfterMs: 1_800_000,
-    sweep: { everyMs: 60_000, unknownAfterMs: 90_000 },
-    directory: "/state/bursts",
-    machines: "/state/machines",
-    logs: "/state/logs",
-    variables: {},
-    ...over,
+    call: ({ inputs }) => inputs,
   });
-
-async function nodeOf(burstPool: string, offer: string, over: object): Promise<Record<string, unknown> | undefined> {
-  const row = { id: "b-1", nodes: ["b-1-1"], burstPool, offer, hourly: 0.1, shape: { cpu: 2000, memory: 8192, disk: 0, gpus: [] } };
-  const outputs = await burstProgram(config(over), row as unknown as BurstRow, await loadClouds(["aws"]))();
-  await new Promise((resolve) => pulumi.output(outputs).apply(resolve));
-  return made.find(({ type }) => type === "Node")?.inputs;
+  const maker: CloudMaker = {
+    network: () => pulumi.output(ids),
+    machine: (_spec, { name }) => {
+      const resource = new pulumi.ComponentResource("test:index:Machine", name);
+      const text = (value: string) => pulumi.output(value);
+      return { resource, providerId: text("i-1"), host: text("203.0.113.9"), privateHost: text("10.203.0.9"), zone: text(`${region}a`) };
+    },
+  };
+  const pools = parseSettings(bursting({ cloud: buying({ regions: [region], networks: { [region]: ids } }) })).burst?.pools;
+  const config = { environment: "prod", environmentId: "env-a", endpoint: "https://pool.example.org:7070", pools, ...over };
+  const row = { id: "b-1", burstPool: "cloud", nodes: ["b-1-1"], hourly: 0.1, offer: `cloud/${region}/${region}a/m7i.large/on-demand` };
+  const program = burstProgram(config as unknown as BursterConfig, row as unknown as BurstRow, { aws: maker });
+  const made = (await program()) as { health: pulumi.Output<string>[] };
+  await new Promise((resolve) => pulumi.all(made.health).apply(resolve));
+  return node;
 }
 
-const bought = "cloud/eu-central-1/eu-central-1a/m7i.large/on-demand";
-
-it("reaches a bought machine by a tunnel where the environment's are, and has it end itself when it hears nothing", async () => {
-  expect(await nodeOf("cloud", bought, { reach: "reverse" })).toMatchObject({ reach: "reverse", deadManMs: 1_800_000 });
+it("a machine that is bought in the master's own network dials it from inside, while the burster dials it as people do", async () => {
+  const nearby = { endpoint: inside, regions: { cloud: ["eu-central-1"] } };
+  const node = await nodeBoughtIn("eu-central-1", { nearby });
+  expect(node).toMatchObject({ endpoint: "https://pool.example.org:7070", dials: inside });
 });
 
-it("has every other machine dial the master: spare hosts always, and all where nothing is written", async () => {
-  expect(await nodeOf("spare", "spare/spare-s", { reach: "reverse" })).not.toHaveProperty("reach");
-  made = [];
-  expect(await nodeOf("cloud", bought, {})).not.toHaveProperty("reach");
+it("one that is bought elsewhere, or while the master is in no cloud, dials its usual URL", async () => {
+  const nearby = { endpoint: inside, regions: { cloud: ["eu-central-1"], other: ["us-east-1"] } };
+  expect(await nodeBoughtIn("us-east-1", { nearby })).not.toHaveProperty("dials");
+  expect(await nodeBoughtIn("eu-central-1")).not.toHaveProperty("dials");
+});
+
+it("one of an environment with tunnels is reached by one, and dials nobody else", async () => {
+  expect(await nodeBoughtIn("eu-central-1", { reach: "reverse", expireAfterMs: 60_000 })).toMatchObject({
+    reach: "reverse",
+    deadManMs: 60_000,
+  });
+  expect(await nodeBoughtIn("eu-central-1")).not.toHaveProperty("reach");
 });

@@ -36,6 +36,7 @@ export function burstProgram(config: BursterConfig, row: BurstRow, clouds: Cloud
         hourly: row.hourly / row.nodes.length,
         shape: row.shape,
         clouds,
+        selfJoin: { endpoint, caCert, adminToken: pulumi.secret(adminToken), dials, deadManMs: config.expireAfterMs },
       });
       const looked = made.problem === undefined ? made.resource : new Preflight(node, { hosts: [{ name: node, problem: made.problem }] });
       return new Node(

@@ -10,14 +10,18 @@ import { destroyBurst, knownStacks, removeBurstStack } from "./stack.ts";
 
 /** Tries before what can't be destroyed in its time is told as leaked: after a sleep of the computer the first one fails for no reason. */
 const triesBeforeLeak = 3;
+/** ms; what one try gets at least of the time that a destruction may take. */
+const leastTryMs = 30_000;
 
 /**
  * Throws when something of it is left, and the row stays as it is: it is tried again, and a row that is `retiring` for
  * longer than its teardown may take becomes `leaked`. `tries`: how often it was tried before.
  */
 export async function retireBurst(row: BurstRow, operation: Operation, tries: number): Promise<void> {
+  // A cloud's plugin waits for 20 minutes until an instance has ended: a cloud that lies would be told as leaked after an hour.
+  const outOfTime = AbortSignal.timeout(Math.max(leastTryMs, row.teardownMs / triesBeforeLeak));
   try {
-    await destroyEverything(row, operation);
+    await destroyEverything(row, { ...operation, signal: AbortSignal.any([operation.signal, outOfTime]) });
   } catch (error) {
     if (operation.signal.aborted || isMastersSilence(error)) throw error;
     const busyMs = error instanceof SpillwayError && error.code === "burst-busy" ? row.launchTimeoutMs : 0;

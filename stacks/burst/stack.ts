@@ -235,16 +235,20 @@ async function openWorkspace(config: BursterConfig, program?: PulumiFn): Promise
   });
 }
 
-async function openStack(config: BursterConfig, burst: string, program: PulumiFn): Promise<Stack> {
+/** Throws `burst-busy` when an engine is at work on it; one whose burster is dead is ended after a while. */
+export function refuseBusy(config: BursterConfig, burst: string): void {
   const busy = engineAtWork(config, burst);
-  if (busy !== undefined) {
-    endOrphan(busy.pid);
-    throw new SpillwayError(`another engine (process ${busy.pid}) is at work on it`, {
-      code: "burst-busy",
-      where: `burst/${burst}`,
-      hint: "It is tried again in a moment. An engine that hangs can be ended: kill that process.",
-    });
-  }
+  if (busy === undefined) return;
+  endOrphan(busy.pid);
+  throw new SpillwayError(`another engine (process ${busy.pid}) is at work on it`, {
+    code: "burst-busy",
+    where: `burst/${burst}`,
+    hint: "It is tried again in a moment. An engine that hangs can be ended: kill that process.",
+  });
+}
+
+async function openStack(config: BursterConfig, burst: string, program: PulumiFn): Promise<Stack> {
+  refuseBusy(config, burst);
   const workspace = await openWorkspace(config, program);
   const name = stackName(burst);
   // Which of the two it is is known: asking Pulumi for either would start it once more.

@@ -10,7 +10,7 @@ export const aws = (over: object = {}) => ({
   provider: "aws",
   region: "eu-central-1",
   instanceType: "m7i.large",
-  masterFrom: ["203.0.113.7/32"],
+  masterFrom: ["203.0.113.0/24"],
   ...access,
   ...over,
 });

@@ -107,8 +107,8 @@ export async function endTraces(
   });
 }
 
-/** What others stand on goes after them. */
-const order: readonly ListedThing["kind"][] = ["address", "interface", "disk", "key", "security-group", "network", "resource-group"];
+/** What others stand on goes after them; at Azure an address can't go before the interface that holds it. */
+const order: readonly ListedThing["kind"][] = ["interface", "address", "disk", "key", "security-group", "network", "resource-group"];
 
 function inOrder(things: readonly ListedThing[]): ListedThing[] {
   return things.toSorted((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));

@@ -1,26 +1,43 @@
 /** Looks for machines of node pools in the clouds before anything is made there. */
 import { SpillwayError } from "../../agent/contract/errors.ts";
-import type { Listing } from "../../providers/provider.ts";
+import type { ListedMachine, Listing } from "../../providers/provider.ts";
 import { providerOf } from "../../providers/registry.ts";
 import { type CloudScopes, cloudScopes } from "../cloud-scopes.ts";
 import type { FoundMachines } from "../clouds.ts";
 import type { EnvironmentSettings } from "../settings.ts";
 import { stateLayout } from "../state-layout.ts";
+import type { KnownMachines } from "./machines.ts";
 
 /**
- * By name, those that there is one of. Nothing where no node pool is in a cloud. Of two under one name neither is taken:
- * `fsck` tells them. Throws what the cloud's provider says when it can't be asked: making machines blindly could make some twice.
+ * Nothing where no node pool is in a cloud. Throws what the cloud's provider says when it can't be asked: making machines
+ * blindly could make some twice.
  */
 export async function foundInClouds(
   environment: string,
   settings: EnvironmentSettings,
-  environmentId: string | undefined,
+  { environmentId, ids }: Pick<KnownMachines, "environmentId" | "ids">,
 ): Promise<FoundMachines> {
   const clouds = cloudScopes(Object.values(settings.pools));
   if (environmentId === undefined || Object.keys(clouds).length === 0) return {};
   const listings = await listClouds(environment, environmentId, clouds);
-  const machines = listings.flatMap(({ machines: listed }) => listed).filter(({ burst }) => burst === undefined);
-  const byName = Map.groupBy(machines, ({ machine }) => machine.name);
+  return unrecordedMachines(
+    listings.flatMap(({ machines }) => machines),
+    ids,
+  );
+}
+
+/**
+ * By name, those of node pools that the state does not hold and that there is one of; pure. Of two under one name neither is
+ * taken: `fsck` tells them.
+ *
+ * What is recorded must not be among them: the engine never replaces a resource that is still said to be imported ("previously-
+ * imported resources that still specify an ID may not be replaced"), and one whose id it has in another spelling, as Azure may
+ * write it, it takes for another one.
+ */
+export function unrecordedMachines(listed: readonly ListedMachine[], recorded: ReadonlySet<string>): FoundMachines {
+  const known = new Set([...recorded].map((id) => id.toLowerCase()));
+  const strange = listed.filter(({ burst, machine }) => burst === undefined && !known.has(machine.providerId.toLowerCase()));
+  const byName = Map.groupBy(strange, ({ machine }) => machine.name);
   return Object.fromEntries(
     [...byName].flatMap(([name, [first, ...others]]) =>
       first === undefined || others.length > 0 ? [] : [[name, first.machine.providerId]],

@@ -134,9 +134,10 @@ function nextOf({ kind, onlyTold }: Finding, { ledger }: Look, environment: stri
 
 /** Machines that bear the environment's tag and are in no stack. They are never deleted unasked: an interrupted `up` may have made them, and the next takes them over. */
 async function strangePoolMachines(environment: string): Promise<FsckFinding[]> {
-  const { environmentId, machines } = await knownMachines(environment);
+  const { environmentId, machines, ids } = await knownMachines(environment);
   if (environmentId === undefined) return [];
-  const known = new Set(machines.map(({ machine }) => machine.providerId));
+  // A cloud's machine that nobody has reached yet is recorded by its id alone, in whatever spelling.
+  const known = new Set([...machines.map(({ machine }) => machine.providerId), ...ids].map((id) => id.toLowerCase()));
   const clouds = cloudScopes(Object.values(readSettings(environment).pools));
   const local = providerOf("local").list(environmentId, {
     directory: stateLayout(environment).machines,
@@ -145,12 +146,15 @@ async function strangePoolMachines(environment: string): Promise<FsckFinding[]> 
     clouds,
   });
   const listings = [await local, ...(await listClouds(environment, environmentId, clouds))];
-  return listings
+  const strange = listings
     .flatMap((listing) => listing.machines)
-    .filter(({ machine, burst }) => burst === undefined && !known.has(machine.providerId))
-    .map(({ machine }) => ({
-      kind: "unknown-pool-machine" as const,
-      found: `machine ${machine.name} (${machine.providerId}) is there and in no stack`,
-      next: `An interrupted up may have made it: ./spillway up ${environment} takes it over.`,
-    }));
+    .filter(({ machine, burst }) => burst === undefined && !known.has(machine.providerId.toLowerCase()));
+  return strange.map(({ machine }) => ({
+    kind: "unknown-pool-machine" as const,
+    found: `machine ${machine.name} (${machine.providerId}) is there and in no stack`,
+    next:
+      strange.filter((other) => other.machine.name === machine.name).length > 1
+        ? `There are several of that name, so that none is taken over: end all but one at its cloud, then ./spillway up ${environment}.`
+        : `An interrupted up may have made it: ./spillway up ${environment} takes it over.`,
+  }));
 }

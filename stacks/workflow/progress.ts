@@ -1,5 +1,6 @@
 /** Engine events → what a person reads: one row per resource, its steps while it runs, its seconds when it is done. */
 import type { EngineEvent } from "@pulumi/pulumi/automation/index.js";
+import { refusalWords } from "../cloud-refusal.ts";
 
 export type RowState = "running" | "done" | "failed";
 
@@ -94,7 +95,7 @@ export function trackProgress({ onRow, onNotice, now = Date.now }: ProgressOptio
       const text = plainText(said.message);
       if (text === "") return;
       if (said.severity === "error") {
-        if (!isFrame(text)) errors.push(text);
+        if (!isFrame(text)) errors.push(refusalWords(text, said.urn));
       } else if (said.ephemeral === true && said.urn !== undefined) {
         if (rowName(said.urn) !== typeNames.Rollout || !roleRow(text)) row(said.urn, "running", text);
       } else if (said.severity === "warning" || (said.severity === "info" && said.urn !== undefined && isOurs(said.urn))) onNotice(text);

@@ -67,8 +67,7 @@ export async function up(environment: string, options: UpOptions): Promise<UpRes
 
 async function foundMachines(environment: string, settings: EnvironmentSettings): Promise<FoundMachines> {
   if (cloudsOf({ pools: settings.pools }).length === 0) return {};
-  const { environmentId } = await knownMachines(environment);
-  return await foundInClouds(environment, settings, environmentId);
+  return await foundInClouds(environment, settings, await knownMachines(environment));
 }
 
 export interface PlannedChange {

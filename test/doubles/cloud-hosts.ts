@@ -7,6 +7,8 @@ export interface WantedHost {
   /** As cloud-init gets it. */
   readonly userData: string;
   readonly hostname: string;
+  /** Stands in for the private address; one that is free when not given. One of `publicAddress` will do. */
+  readonly address?: string;
   /** Name and value, as the lab's own addresses: what stands in for the public one. */
   readonly publicAddress: string | undefined;
   /** Of the answers of the instance's metadata, in hops. */
@@ -61,11 +63,11 @@ export function pretendHosts(): HostMaker<PlacedHost> {
   let publics = 0;
   return {
     publicAddress: () => `203.0.113.${++publics}`,
-    place() {
+    place(wanted) {
       let on = false;
       made += 1;
       return {
-        address: `192.0.2.${made}`,
+        address: wanted.address ?? `192.0.2.${made}`,
         async powerOn() {
           on = true;
         },

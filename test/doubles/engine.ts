@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LocalWorkspace, type PulumiFn, type Stack } from "@pulumi/pulumi/automation/index.js";
-import { type PluginOnPath, putPluginOnPath } from "./plugin-on-path.ts";
+import { type PluginName, type PluginOnPath, putPluginOnPath } from "./plugin-on-path.ts";
 
 export interface CloudStack {
   readonly stack: Stack;
@@ -26,6 +26,8 @@ export interface CloudStackOptions {
   /** What the cloud says that its users need (Cloud.environment). */
   readonly environment: Readonly<Record<string, string>>;
   readonly region?: string;
+  /** `aws` when not given. */
+  readonly plugin?: PluginName;
   /** Where the state and the plugin lie; the system's temporary directory when not given. */
   readonly under?: string;
 }
@@ -34,10 +36,11 @@ export async function cloudStack({
   program,
   environment,
   region = "eu-central-1",
+  plugin: name = "aws",
   under = tmpdir(),
 }: CloudStackOptions): Promise<CloudStack> {
   const directory = mkdtempSync(join(under, "spillway-cloud-stack-"));
-  const plugin: PluginOnPath = putPluginOnPath("aws", directory);
+  const plugin: PluginOnPath = putPluginOnPath(name, directory);
   const stack = await LocalWorkspace.createOrSelectStack(
     { stackName: "test", projectName: "cloud", program },
     {
@@ -50,7 +53,7 @@ export async function cloudStack({
         PULUMI_CONFIG_PASSPHRASE: "cloud",
         PULUMI_SKIP_UPDATE_CHECK: "1",
       },
-      stackSettings: { test: { config: { "aws:region": region } } },
+      stackSettings: { test: { config: name === "aws" ? { "aws:region": region } : {} } },
     },
   );
   return {

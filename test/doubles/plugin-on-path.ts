@@ -10,10 +10,15 @@ export interface PluginOnPath {
   remove(): void;
 }
 
+/** Where the double of each stands. */
+const folders = { aws: "aws", "azure-native": "azure" } as const;
+
+export type PluginName = keyof typeof folders;
+
 /** `pulumi-resource-aws`: the engine warns that it uses the one from $PATH, and looks for no other. */
-export function putPluginOnPath(name: "aws", under: string = tmpdir()): PluginOnPath {
+export function putPluginOnPath(name: PluginName, under: string = tmpdir()): PluginOnPath {
   const directory = mkdtempSync(join(under, "spillway-doubles-"));
-  const main = join(import.meta.dirname, name, "plugin.ts");
+  const main = join(import.meta.dirname, folders[name], "plugin.ts");
   // exec: the engine ends the process that it started.
   writeFileSync(join(directory, `pulumi-resource-${name}`), `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`, { mode: 0o755 });
   return {

@@ -44,6 +44,11 @@ export interface PluginDouble<Context> {
   readonly settings: InputFacts;
   readonly kinds: Readonly<Record<string, ResourceKind<Context>>>;
   readonly invokes: Readonly<Record<string, InvokeKind<Context>>>;
+  /**
+   * What is wanted is compared with what was said, not with what there is, and what is replaced goes first: so azure-native
+   * (provider/pkg/provider/provider.go, Diff). Bridged providers compare with the state.
+   */
+  readonly comparesInputs?: true;
   /** Made anew for each resource: its own region, its time limit in seconds where one is said. */
   context(settings: Bag, inputs: Bag, signal: AbortSignal, timeoutSeconds: number | undefined): Context;
 }
@@ -133,7 +138,7 @@ export async function servePlugin<Context>(double: PluginDouble<Context>): Promi
       const { kind } = kindOf(request.getUrn());
       const [state, said, wanted] = [bagOf(request.getOlds()), bagOf(request.getOldInputs()), bagOf(request.getNews())];
       const ignored = request.getIgnorechangesList();
-      const found = differences(kind.inputs, state, said, wanted).filter(
+      const found = differences(kind.inputs, double.comparesInputs === true ? said : state, said, wanted).filter(
         ({ path }) => !ignored.some((each) => path === each || path.startsWith(`${each}.`)),
       );
       const changed = found.map(({ path }) => path);
@@ -146,7 +151,7 @@ export async function servePlugin<Context>(double: PluginDouble<Context>): Promi
       // A name that a person chose can't be there twice.
       const name = kind.autoName;
       const isChosen = name !== undefined && !autoNamed(wanted).includes(name) && state[name] === wanted[name];
-      reply.setDeletebeforereplace(isChosen);
+      reply.setDeletebeforereplace(double.comparesInputs === true ? replaces.length > 0 : isChosen);
       return reply;
     }),
     create: unary(async (request: InstanceType<typeof providerProto.CreateRequest>) => {

@@ -73,7 +73,8 @@ function machinesByNode(): Record<string, string[]> {
   return found;
 }
 
-const counted = (machines: Record<string, string[]>) => Object.fromEntries(Object.entries(machines).map(([node, ids]) => [node, ids.length]));
+const counted = (machines: Record<string, string[]>) =>
+  Object.fromEntries(Object.entries(machines).map(([node, ids]) => [node, ids.length]));
 const nodesOf = (count: number) => Array.from({ length: count }, (_, index) => `base-${index + 1}`);
 const oneEach = (nodes: readonly string[]) => Object.fromEntries(nodes.map((node) => [node, 1]));
 

@@ -12,10 +12,21 @@ import { withFileLock } from "../lab/support/file-lock.ts";
 const version = "5.2.5";
 const startTimeoutMs = 60_000;
 
-/** Serves on a port that the kernel chooses, and ends when its input does: with its parent, however that dies. */
+/**
+ * Serves on a port that the kernel chooses, and ends when its input does: with its parent, however that dies. An Elastic IP takes the
+ * place of the address that its machine had been given, and stays over a stop (EC2 User Guide, "Elastic IP addresses"); moto would
+ * take it off and give another one at the next start.
+ */
 const program = `
 import os, sys, threading
 threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+from moto.ec2.models.elastic_ip_addresses import ElasticAddressBackend
+associate = ElasticAddressBackend.associate_address
+def keep(*args, **named):
+    address = associate(*args, **named)
+    if address.eni: address.eni.public_ip_auto_assign = False
+    return address
+ElasticAddressBackend.associate_address = keep
 from moto.server import main
 main(["-H", "127.0.0.1", "-p", "0"])
 `;

@@ -1,6 +1,6 @@
 /** Provider side of `Burster`: the process that buys and returns machines, and the policy it is bound by. */
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
@@ -10,6 +10,7 @@ import { machine } from "../../../agent/contract/machine.ts";
 import { burstPolicy } from "../../../agent/contract/policy.ts";
 import { productVersion } from "../../../agent/contract/version.ts";
 import { type BursterConfig, bursterConfig, burstLayout } from "../../burst/config.ts";
+import { hasSameTunnels, isSameButTunnels } from "../../burst/same-config.ts";
 import { knownStacks } from "../../burst/stack.ts";
 import { isBursterRunning, startBurster, stopBurster, variablesToKeep } from "../../burst/unit.ts";
 import { burstPool, sweepTimes } from "../../burst-settings.ts";
@@ -90,7 +91,7 @@ async function install(spec: Inputs, context: ResourceContext): Promise<Outputs>
   const wanted = configOf(spec);
   const text = `${JSON.stringify(wanted, null, 2)}\n`;
   const mode = { file: 0o600, directory: 0o700 };
-  if (!isBursterRunning(spec.directory) || !holds(config, wanted)) {
+  if (!isBursterRunning(spec.directory) || !isSameButTunnels(config, wanted)) {
     context.status("starting");
     await stopBurster(spec.directory);
     await withCrashPoint("burster.config", () => {
@@ -99,7 +100,7 @@ async function install(spec: Inputs, context: ResourceContext): Promise<Outputs>
     });
     await startBurster(wanted);
     context.sentence(`started the burster of ${spec.environment}`);
-  } else if (!holdsTunnels(config, wanted)) {
+  } else if (!hasSameTunnels(config, wanted)) {
     // It reads them anew while it runs: for them alone no agent loses its master.
     await withCrashPoint("burster.config", () => replaceFile(config, text, mode));
     context.sentence(`told the burster of ${spec.environment} which machines it holds tunnels to`);
@@ -125,38 +126,10 @@ function configOf(spec: Inputs): BursterConfig {
   return bursterConfig.parse({ ...spec, holder, expireAfterMs: spec.policy?.expireAfterMs, variables: variablesToKeep() });
 }
 
-/**
- * Whether it runs by this, whatever tunnels it holds; of the variables of whoever started it only the way to the ssh-agent matters,
- * and only where one is used.
- */
-function holds(file: string, wanted: BursterConfig): boolean {
-  const ofPools = Object.values(wanted.pools).flatMap((pool) => (pool.provider === "ssh" ? pool.hosts : []));
-  const usesAgent = [...ofPools, ...wanted.tunnels].some(({ credential }) => credential.kind === "agent");
-  const compared = ({ variables, ...rest }: BursterConfig) => ({
-    ...rest,
-    tunnels: [],
-    agent: usesAgent ? variables.SSH_AUTH_SOCK : undefined,
-  });
-  return isAlike(file, wanted, compared);
-}
-
-function holdsTunnels(file: string, wanted: BursterConfig): boolean {
-  return isAlike(file, wanted, ({ tunnels }) => tunnels);
-}
-
-/** Whether the file is a configuration, and this part of it the same as that of the other. */
-function isAlike(file: string, wanted: BursterConfig, part: (config: BursterConfig) => unknown): boolean {
-  try {
-    return isDeepStrictEqual(part(bursterConfig.parse(JSON.parse(readFileSync(file, "utf8")))), part(wanted));
-  } catch {
-    return false;
-  }
-}
-
 async function isAsItShouldBe(state: Inputs): Promise<boolean> {
   const { config } = burstLayout(state.directory);
   const wanted = configOf(state);
-  if (!isBursterRunning(state.directory) || !holds(config, wanted) || !holdsTunnels(config, wanted)) return false;
+  if (!isBursterRunning(state.directory) || !isSameButTunnels(config, wanted) || !hasSameTunnels(config, wanted)) return false;
   try {
     return await withMaster(state, async (client) => {
       const { policy, burster: heard } = await client.bursts();

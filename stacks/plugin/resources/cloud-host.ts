@@ -4,6 +4,7 @@ import { credentialReference, jumpHost, type Machine, machine } from "../../../a
 import { resources } from "../../../agent/contract/resources.ts";
 import { pinHostKey } from "../../../bootstrap/actions/pin-host-key.ts";
 import { providerOf } from "../../../providers/registry.ts";
+import { cloudScopes } from "../../cloud-scopes.ts";
 import type { ResourceContext, ResourceHandler } from "../rpc.ts";
 
 const inputs = z.object({
@@ -16,7 +17,8 @@ const inputs = z.object({
   privateHost: z.string().describe("by which machines of its own network reach it"),
   user: z.string(),
   credential: credentialReference,
-  seedHostKey: z.string(),
+  seedHostKey: z.string().describe("of a machine that joins by itself: empty"),
+  join: z.literal("cloud-init").optional(),
   jump: jumpHost.optional(),
   bootTimeoutMs: z.number().int().positive(),
   labels: z.record(z.string(), z.string()),
@@ -40,6 +42,8 @@ export const cloudHost: ResourceHandler<Inputs, Outputs> = {
   needsMending: (state) => state.status !== "running",
 
   async create(spec, context) {
+    // Nobody connects to it; that it is there its cloud has said.
+    if (spec.join !== undefined) return { id: spec.providerId, outputs: { machine: machineOf(spec, undefined), status: "running" } };
     const born = machineOf(spec, spec.seedHostKey);
     context.status("waiting for its first answer");
     const hostKey = await pinHostKey({
@@ -58,24 +62,49 @@ export const cloudHost: ResourceHandler<Inputs, Outputs> = {
   },
 
   async update(_id, old, spec, context) {
-    await switchOn(old, context);
-    return { machine: machineOf(spec, old.machine.hostKey), status: "running" };
+    const host = (await switchOn(old, context)) ?? spec.host;
+    return { machine: machineOf({ ...spec, host }, old.machine.hostKey), status: "running" };
   },
 
   /** Its machine is deleted by the cloud's own resource, in the next step. */
   async delete() {},
 };
 
-async function switchOn(old: Outputs, { status }: ResourceContext): Promise<void> {
-  const provider = providerOf(old.machine.provider);
-  if ((await provider.status(old.machine)) === "running") return;
+/** Where it is reached from then on, if it was off: a machine that is off may have no public address, and gets another one. */
+async function switchOn({ machine: old, environmentId }: Inputs & Outputs, { status }: ResourceContext): Promise<string | undefined> {
+  const provider = providerOf(old.provider);
+  if ((await provider.status(old)) === "running") return undefined;
   status("switching it on");
-  await provider.start(old.machine);
+  await provider.start(old);
+  const { provider: cloud, attributes } = old;
+  const scope = {
+    directory: "",
+    hosts: [],
+    identityOf: async () => undefined,
+    clouds: cloudScopes([{ provider: cloud, region: attributes.region }]),
+  };
+  const { machines } = await provider.list(environmentId, scope);
+  return machines.find(({ machine: { providerId } }) => providerId === old.providerId)?.machine.host;
 }
 
 function machineOf(spec: Inputs, hostKey: string | undefined): Machine {
-  const { name, pool, provider, providerId, host, user, credential, jump, labels, attributes, price, burst, capacity, bootTimeoutMs } =
-    spec;
+  const {
+    name,
+    pool,
+    provider,
+    providerId,
+    host,
+    user,
+    credential,
+    jump,
+    labels,
+    attributes,
+    price,
+    burst,
+    capacity,
+    bootTimeoutMs,
+    join,
+  } = spec;
   return {
     name,
     pool,
@@ -93,5 +122,6 @@ function machineOf(spec: Inputs, hostKey: string | undefined): Machine {
     ...(price === undefined ? {} : { price }),
     ...(burst === undefined ? {} : { burst }),
     ...(capacity === undefined ? {} : { capacity }),
+    ...(join === undefined ? {} : { join }),
   };
 }

@@ -19,6 +19,8 @@ export interface Faults {
   bootWithoutNetwork(): void;
   /** The account may not start another machine in the market, until `mend`. */
   quota(market: "on-demand" | "spot"): void;
+  /** Nobody's credentials are good any more, until `mend`. */
+  badCredentials(): void;
   /** All is well again, but for what is done. */
   mend(): void;
 }
@@ -42,6 +44,7 @@ export function faultState(): FaultState {
   let silentCreates = 0;
   let networkless = 0;
   let quotas = new Set<string>();
+  let isRefused = false;
   const lies = new Set<string>();
   const takeOne = (count: number) => Math.max(0, count - 1);
   return {
@@ -53,7 +56,9 @@ export function faultState(): FaultState {
     deleteLies: (instanceId) => void lies.add(instanceId),
     bootWithoutNetwork: () => void (networkless += 1),
     quota: (market) => void quotas.add(market),
+    badCredentials: () => void (isRefused = true),
     mend() {
+      isRefused = false;
       stockouts = [];
       throttled = 0;
       pendingMs = 0;
@@ -64,6 +69,7 @@ export function faultState(): FaultState {
       lies.clear();
     },
     async refusal(call, zoneOf) {
+      if (isRefused) return { status: 401, body: errorAnswer("AuthFailure", credentialsMessage) };
       if (throttled > 0) {
         throttled -= 1;
         return { status: 503, body: errorAnswer("RequestLimitExceeded", "Request limit exceeded.") };
@@ -98,6 +104,9 @@ export function faultState(): FaultState {
 export function calledInstances(call: Ec2Call): string[] {
   return listOf(call.parameters, "InstanceId");
 }
+
+/** API reference, error codes, "AuthFailure". */
+const credentialsMessage = "AWS was not able to validate the provided access credentials";
 
 /** AWS' own words, as they stand in hashicorp/terraform-provider-aws#1496. */
 function capacityMessage(type: string, zone: string | undefined): string {

@@ -15,6 +15,7 @@ import { putResource } from "./put.ts";
 import type { ArmMachines, Body } from "./put-request.ts";
 import { generic, inCapitals, isMachine, shown, statusesOf, statusOnly, withInstanceView } from "./rendering.ts";
 import {
+  type ArmAnswer,
   ArmRefusal,
   type ArmResource,
   ArmResources,
@@ -79,14 +80,6 @@ export interface ArmRequest {
   readonly headers: IncomingMessage["headers"];
   readonly body: string;
 }
-
-export interface ArmAnswer {
-  readonly status: number;
-  readonly body?: object;
-  readonly headers?: Record<string, string>;
-}
-
-type Answer = ArmAnswer;
 
 interface Asked {
   readonly method: string;
@@ -160,7 +153,7 @@ export async function startArmDouble(options: Options): Promise<ArmDouble> {
   return double;
 
   /** Undefined: nobody is ever told. */
-  function answer(asked: Asked): Answer | undefined {
+  function answer(asked: Asked): ArmAnswer | undefined {
     const { method, path, query, headers } = asked;
     if (path === "/api/retail/prices") return pricePage(`${base}${path}`, double.prices, query, pageSize);
     if (path === "/metadata/identity/oauth2/token") {
@@ -193,7 +186,7 @@ export async function startArmDouble(options: Options): Promise<ArmDouble> {
     throw new ArmRefusal(400, "UnknownToTheDouble", `The double does not know ${method} ${path}.`);
   }
 
-  function putOf(path: string, text: string): Answer | undefined | "unknown" {
+  function putOf(path: string, text: string): ArmAnswer | undefined | "unknown" {
     const made = putResource(path, JSON.parse(text) as Body, world);
     if (made === undefined) return "unknown";
     const { held, isNew, isLong, work } = made;
@@ -208,7 +201,7 @@ export async function startArmDouble(options: Options): Promise<ArmDouble> {
     return { status: isNew ? 201 : 200, body: shown(held), headers: begun };
   }
 
-  function routes({ method, path, query }: Asked): Answer | undefined {
+  function routes({ method, path, query }: Asked): ArmAnswer | undefined {
     const inSubscription = /^\/subscriptions\/[^/]+(\/.*)$/.exec(path)?.[1]?.toLowerCase() ?? "";
     const filter = query.get("$filter");
     const operation = method === "GET" ? operations.answer(path) : undefined;
@@ -256,7 +249,7 @@ export async function startArmDouble(options: Options): Promise<ArmDouble> {
     return group?.[1] === undefined ? undefined : inGroup(method, path, query, group[1], group[2] ?? "");
   }
 
-  function inGroup(method: string, path: string, query: URLSearchParams, group: string, rest: string): Answer | undefined {
+  function inGroup(method: string, path: string, query: URLSearchParams, group: string, rest: string): ArmAnswer | undefined {
     if (rest === "") {
       if (method === "GET") return { status: 200, body: shown(resources.get(group)) };
       return method === "DELETE" ? deletion(resources.get(group), "location") : undefined;
@@ -290,7 +283,7 @@ export async function startArmDouble(options: Options): Promise<ArmDouble> {
     return method === "POST" ? switched(found, act) : undefined;
   }
 
-  function switched(vm: Held, act: string): Answer | undefined {
+  function switched(vm: Held, act: string): ArmAnswer | undefined {
     const [during, after, does] = {
       start: ["starting", "running", world.machines.start],
       powerOff: ["stopping", "stopped", world.machines.stop],
@@ -306,7 +299,7 @@ export async function startArmDouble(options: Options): Promise<ArmDouble> {
     return { status: 202, headers: begin(vm, "azure-asyncoperation", how) };
   }
 
-  function ofSubnet(method: string, networkId: string, name: string): Answer | undefined {
+  function ofSubnet(method: string, networkId: string, name: string): ArmAnswer | undefined {
     const network = resources.get(networkId);
     const subnets = (network.properties?.subnets ?? []) as { id: string; name: string }[];
     const found = subnets.find((one) => one.name === name);
@@ -328,7 +321,7 @@ export async function startArmDouble(options: Options): Promise<ArmDouble> {
     return operations.begin({ of, header, ...how });
   }
 
-  function deletion(resource: Held, header: LongOperation["header"]): Answer {
+  function deletion(resource: Held, header: LongOperation["header"]): ArmAnswer {
     if (resource.type === assignmentType) {
       resources.remove(resource.id);
       return { status: 200, body: shown(resource) };
@@ -358,7 +351,7 @@ export async function startArmDouble(options: Options): Promise<ArmDouble> {
     return end;
   }
 
-  function page(path: string, query: URLSearchParams, items: readonly object[]): Answer {
+  function page(path: string, query: URLSearchParams, items: readonly object[]): ArmAnswer {
     return pageOf(`${base}${path}`, items, query, pageSize);
   }
 
@@ -389,7 +382,7 @@ const deletable = new Set([
 ]);
 
 /** "Understand how Azure Resource Manager throttles requests". */
-function tooMany(method: string, path: string): Answer {
+function tooMany(method: string, path: string): ArmAnswer {
   const kind = { GET: "read", DELETE: "delete" }[method] ?? "write";
   const message = `Number of '${kind}' requests for subscription '${path.split("/")[2] ?? ""}' exceeded. Please try again after '1' seconds after additional tokens are available. Refer to https://aka.ms/arm-throttling for additional information.`;
   return { status: 429, headers: { "retry-after": "1" }, body: { error: { code: "SubscriptionRequestsThrottled", message } } };
@@ -414,7 +407,7 @@ function tagged(filter: string | null): (resource: Held) => boolean {
   return ({ tags = {} }) => tagName === undefined || (tagValue === undefined ? tagName in tags : tags[tagName] === tagValue);
 }
 
-function send(response: ServerResponse, { status, body, headers = {} }: Answer): void {
+function send(response: ServerResponse, { status, body, headers = {} }: ArmAnswer): void {
   response.writeHead(status, { ...headers, ...(body === undefined ? {} : { "content-type": "application/json; charset=utf-8" }) });
   response.end(body === undefined ? undefined : JSON.stringify(body));
 }

@@ -2,7 +2,7 @@
  * Operations that take long, as "Track asynchronous Azure operations" describes them: an answer names where to look
  * (`Azure-AsyncOperation`, or `Location` for a group), and each look tells how it stands.
  */
-import { ArmRefusal, type Held } from "./resources.ts";
+import { type ArmAnswer, ArmRefusal, type Held } from "./resources.ts";
 
 export interface LongOperation {
   readonly of: Held;
@@ -19,7 +19,7 @@ export interface Operations {
   /** Returns where it is looked at. */
   begin(operation: LongOperation): Record<string, string>;
   /** Undefined for a path of something else. */
-  answer(path: string): { status: number; body?: object; headers?: Record<string, string> } | undefined;
+  answer(path: string): ArmAnswer | undefined;
 }
 
 interface Running {

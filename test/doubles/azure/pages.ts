@@ -1,6 +1,6 @@
 /** Lists in pages, each of which names the next. */
-import type { ArmAnswer } from "./arm.ts";
 import { equalities } from "./odata.ts";
+import type { ArmAnswer } from "./resources.ts";
 
 /** As Azure Resource Manager pages: `value` and `nextLink`. */
 export function pageOf(url: string, items: readonly object[], query: URLSearchParams, pageSize: number): ArmAnswer {

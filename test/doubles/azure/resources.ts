@@ -30,6 +30,12 @@ export interface Held extends ArmResource {
   state?: "Creating" | "Failed";
 }
 
+export interface ArmAnswer {
+  readonly status: number;
+  readonly body?: object;
+  readonly headers?: Record<string, string>;
+}
+
 /** An answer of Azure that is no success. */
 export class ArmRefusal extends Error {
   readonly status: number;
@@ -98,6 +104,12 @@ export class ArmResources {
   get(id: string): Held {
     const found = this.find(id);
     if (found !== undefined) return found;
+    if (idParts(id)?.group === "")
+      throw new ArmRefusal(
+        404,
+        "RoleDefinitionDoesNotExist",
+        `The specified role definition with ID '${id.split("/").at(-1)}' does not exist.`,
+      );
     const group = id.replace(/\/providers\/.*$/, "");
     if (this.find(group) === undefined)
       throw new ArmRefusal(404, "ResourceGroupNotFound", `Resource group '${group.split("/").at(-1)}' could not be found.`);

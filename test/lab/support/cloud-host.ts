@@ -42,7 +42,7 @@ export async function labCloudHosts(lab: Lab, { siteOf = () => undefined }: LabC
 
 function placeHost(lab: Lab, site: Site, name: string, lower: string, wanted: WantedHost): CloudHost {
   const { slot } = lab;
-  const address = hostAddress(slot, site, lab.nextPlace(site));
+  const address = wanted.address ?? hostAddress(slot, site, lab.nextPlace(site));
   const directory = join(slot.directory, name);
   const consoleFile = join(directory, "console.log");
   let { publicAddress } = wanted;

@@ -21,11 +21,18 @@ export interface CloudRack {
   /** What every command needs in its environment. */
   readonly env: Readonly<Record<string, string>>;
   spillway(words: readonly string[], more?: Readonly<Record<string, string>>): Promise<CommandOutcome>;
-  /** Writes the settings: the own host carries the master. */
-  write(settings: { readonly pools?: object; readonly burst?: object }): void;
+  /** Writes the settings: the own host carries the master, unless `masters` says who does; then it is in no pool. */
+  write(settings: CloudRackSettings): void;
   /** Access of a cloud's pool: the lab's key, from the lab's addresses. */
   readonly access: object;
   close(): Promise<void>;
+}
+
+export interface CloudRackSettings {
+  readonly pools?: object;
+  readonly burst?: object;
+  readonly masters?: object;
+  readonly jumps?: object;
 }
 
 /** Ends what was begun when a part does not come up. */
@@ -60,7 +67,7 @@ export async function cloudRack(environment = "rack"): Promise<CloudRack> {
       access,
       close,
       spillway: (words, more = {}) => checkout.spillway(words, { env: { ...env, ...more } }),
-      write({ pools = {}, burst }) {
+      write({ pools = {}, burst, masters, jumps }) {
         const rack = {
           provider: "ssh",
           user: "ops",
@@ -68,8 +75,9 @@ export async function cloudRack(environment = "rack"): Promise<CloudRack> {
           hosts: [{ host: own.address, name: own.name, hostKey: own.hostKey }],
         };
         const value = {
-          masters: { pool: "rack", endpoint: `https://${own.address}:7070` },
-          pools: { rack, ...pools },
+          masters: masters ?? { pool: "rack", endpoint: `https://${own.address}:7070` },
+          pools: { ...(masters === undefined ? { rack } : {}), ...pools },
+          ...(jumps === undefined ? {} : { jumps }),
           heartbeat: { suspectAfter: "3s", disconnectedAfter: "5s", lostAfter: "20s" },
           ...(burst === undefined ? {} : { burst }),
         };

@@ -1,9 +1,9 @@
 /** Which instance of AWS sent a document: verified by the certificate that AWS publishes for its region. */
-import type { X509Certificate } from "node:crypto";
+import { X509Certificate } from "node:crypto";
 import { z } from "zod";
 import type { InstanceProof } from "../../../contract/instance-identity.ts";
 import { awsCertificates } from "./aws-certificates.ts";
-import { certificatesIn, type ProvenInstance } from "./proven-instance.ts";
+import type { ProvenInstance } from "./proven-instance.ts";
 import { signedMessage } from "./signed-message.ts";
 
 /** Of the document's fields those that count (EC2 User Guide, "Instance identity documents"). */
@@ -20,7 +20,7 @@ export function awsInstance(
 ): ProvenInstance {
   const { instanceId, region, accountId } = parsed(proof.document);
   const published = awsCertificates[region];
-  const signers = [...authorities, ...(published === undefined ? [] : certificatesIn(published))];
+  const signers = [...authorities, ...(published === undefined ? [] : [new X509Certificate(Buffer.from(published, "base64"))])];
   if (signers.length === 0) {
     throw new Error(`no certificate of AWS for the region ${region} is known here: add it to identityAuthorities`);
   }

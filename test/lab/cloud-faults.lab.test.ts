@@ -1,0 +1,231 @@
+/**
+ * What a cloud does to a pool that bursts into it: no capacity, quotas, throttles, bad credentials, machines that come late,
+ * without a network or as somebody else, and ends that are lies. Each is told in words for people; no node is harmed.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { Client } from "../../agent/contract/client.ts";
+import type { BurstRow } from "../../agent/contract/ledger.ts";
+import { waitUntil } from "../support/wait-until.ts";
+import { cloudInventory, emptyInventory, tagOf } from "./support/cloud-inventory.ts";
+import { type CloudRack, cloudRack, region } from "./support/cloud-rack.ts";
+import { nodeStates, rackClient } from "./support/rack.ts";
+
+const environment = "rack";
+const launchTimeoutMs = 60_000;
+let rack: CloudRack;
+let client: Client;
+let jobs = 0;
+
+const burst = () => ({
+  pools: {
+    overflow: {
+      provider: "aws",
+      regions: [region],
+      market: ["on-demand"],
+      types: { cpu: [2, 2], names: ["m7i.large", "r7i.large"] },
+      launchTimeout: `${launchTimeoutMs}ms`,
+      ...rack.access,
+    },
+  },
+  rules: [{ when: { pendingFor: "1s" } }],
+  maxNodes: 2,
+  budget: { perHour: 1 },
+  retire: { idleFor: "3s", minimumLife: "1s", drainDeadline: "10s" },
+  retryAfter: "2m",
+  sweep: { every: "3s", unknownAfter: "6s" },
+});
+
+beforeAll(async () => {
+  rack = await cloudRack(environment);
+  shortenTeardown();
+  rack.write({ burst: burst() });
+  await ok(["up", environment, "--yes"]);
+  client = rackClient(rack.checkout);
+});
+afterAll(async () => {
+  client?.dispose();
+  await rack?.close();
+});
+
+/** In the copy that is tested: nobody waits for ten minutes to see that a machine is leaked. */
+function shortenTeardown(): void {
+  const file = join(rack.checkout.directory, "stacks/burst/offers.ts");
+  const text = readFileSync(file, "utf8");
+  expect(text).toContain("aws: 600_000");
+  writeFileSync(file, text.replace("aws: 600_000", "aws: 60_000"));
+}
+
+async function ok(words: readonly string[]): Promise<string> {
+  const outcome = await rack.spillway(words);
+  expect(outcome, `./spillway ${words.join(" ")}\n${outcome.stdout}\n${outcome.stderr}`).toMatchObject({ code: 0 });
+  return outcome.stdout;
+}
+
+const rows = async (): Promise<readonly BurstRow[]> => (await client.bursts({ all: true })).rows;
+
+/** A task that only a machine of the burst pool may run, so that one is bought for it. Returns the job's id. */
+async function needOne(seconds: number): Promise<string> {
+  jobs += 1;
+  const id = `job-${jobs}`;
+  const resources = { cpu: 1000, memory: 64 };
+  await client.submitJob({ name: id, command: ["sleep", String(seconds)], resources, retries: 3, graceMs: 500, nodePool: "overflow" });
+  return id;
+}
+
+/** The rows since that number of them. */
+const newRows = async (before: number) => (await rows()).toSorted((a, b) => (a.at.intent ?? 0) - (b.at.intent ?? 0)).slice(before);
+
+async function untilFailed(before: number, timeoutMs: number): Promise<BurstRow & { failure: string }> {
+  let failed: (BurstRow & { failure: string }) | undefined;
+  await waitUntil(
+    "a burst has failed",
+    async () => {
+      const found = (await newRows(before)).find(({ failure }) => failure !== undefined);
+      if (found?.failure !== undefined) failed = { ...found, failure: found.failure };
+      return failed !== undefined;
+    },
+    timeoutMs,
+  );
+  if (failed === undefined) throw new Error("no row");
+  return failed;
+}
+
+const untilLive = (before: number, timeoutMs = launchTimeoutMs + 30_000) =>
+  waitUntil("a burst is live", async () => (await newRows(before)).some(({ state }) => state === "live"), timeoutMs);
+const untilSucceeded = (id: string) =>
+  waitUntil(`${id} has succeeded`, async () => (await client.job(id)).state === "succeeded", launchTimeoutMs + 60_000);
+const untilAllGone = () =>
+  waitUntil("every burst is gone", async () => (await rows()).every(({ state }) => state === "gone"), launchTimeoutMs + 90_000);
+
+/** The pool is as it was, and the cloud has nothing of a burst. */
+async function expectNothingLeft(): Promise<void> {
+  await untilAllGone();
+  expect(rack.cloud.instances()).toEqual([]);
+  const { instances, disks, addresses, interfaces } = await cloudInventory(rack.cloud.url);
+  expect([...instances, ...disks, ...addresses, ...interfaces]).toEqual([]);
+  expect(await nodeStates(client)).toEqual({ own: "ready" });
+  expect(await ok(["fsck", environment])).toContain("Nothing is wrong.");
+}
+
+it("buys the next offer within seconds when the cheapest is out of stock, and says so in words for people", async () => {
+  const zone = `${region}a`;
+  rack.cloud.faults.stockout("m7i.large", zone);
+  const id = await needOne(5);
+  const failed = await untilFailed(0, 60_000);
+  expect(failed.offer).toBe(`overflow/${zone}/m7i.large/on-demand`);
+  expect(failed.failure).toMatch(
+    /^AWS: InsufficientInstanceCapacity: We currently do not have sufficient m7i\.large capacity in the Availability Zone you requested \(us-east-1a\)\. .* AWS has none of these there right now/,
+  );
+  await untilLive(1);
+  const [first, second] = await newRows(0);
+  expect((second?.at.launching ?? Number.POSITIVE_INFINITY) - (first?.at.launching ?? 0)).toBeLessThan(25_000);
+  expect(second?.offer).not.toBe(first?.offer);
+  const { events } = await client.events({ subject: `burst/${failed.id}` });
+  expect(events.find(({ kind }) => kind === "burst-failed")?.message).toContain(failed.failure);
+  expect((await client.explain(`burst/${failed.id}`)).summary).toContain("do not have sufficient m7i.large capacity");
+  await untilSucceeded(id);
+  // It rests: what is bought now is another one.
+  const before = (await rows()).length;
+  await untilAllGone();
+  rack.cloud.faults.mend();
+  const again = await needOne(2);
+  await untilSucceeded(again);
+  expect((await newRows(before)).map(({ offer }) => offer)).not.toContain(failed.offer);
+  await expectNothingLeft();
+});
+
+it.each([
+  ["a quota", () => rack.cloud.faults.quota("on-demand"), /^AWS: VcpuLimitExceeded: .* It is the account's limit in this region/],
+  [
+    "bad credentials",
+    () => rack.cloud.faults.badCredentials(),
+    /^AWS: AuthFailure: .* Find out who asks with `aws sts get-caller-identity`/,
+  ],
+  ["a throttle", () => rack.cloud.faults.throttle(100_000), /^AWS: RequestLimitExceeded: .* AWS asks for patience/],
+])("tells %s in words for people, harms no node, and goes on when it is over", async (_what, begin, words) => {
+  const running = await needOne(60);
+  const before = (await rows()).length;
+  await waitUntil("it runs", async () => (await client.job(running)).counts.active === 1, 90_000);
+  await waitUntil("its burst is settled", async () => (await rows()).every(({ state }) => state === "live" || state === "gone"), 30_000);
+  const live = (await rows()).filter(({ state }) => state === "live");
+  begin();
+  const [one, two] = [await needOne(2), await needOne(2)];
+  const failed = await untilFailed(before, 60_000);
+  expect(failed.failure).toMatch(words);
+  rack.cloud.faults.mend();
+  expect(await nodeStates(client)).toMatchObject({
+    own: "ready",
+    ...Object.fromEntries(live.flatMap(({ nodes }) => nodes.map((node) => [node, "ready"]))),
+  });
+  for (const id of [one, two, running]) await untilSucceeded(id);
+  expect((await client.job(running)).indexes[0]?.attempts).toHaveLength(1);
+  await expectNothingLeft();
+});
+
+it("waits for a machine that comes late, but not for longer than a launch may take", async () => {
+  rack.cloud.faults.slowCreate(25_000);
+  const patient = await needOne(2);
+  await untilSucceeded(patient);
+  await untilAllGone();
+  const before = (await rows()).length;
+  rack.cloud.faults.slowCreate(600_000);
+  const id = await needOne(2);
+  const failed = await untilFailed(before, launchTimeoutMs + 30_000);
+  expect(failed.failure).toMatch(/it was not launched within 60 s/);
+  rack.cloud.faults.mend();
+  await untilSucceeded(id);
+  await expectNothingLeft();
+});
+
+it("gives up a machine that boots without a network, and it goes", async () => {
+  const before = (await rows()).length;
+  rack.cloud.faults.bootWithoutNetwork();
+  const id = await needOne(2);
+  const failed = await untilFailed(before, launchTimeoutMs + 30_000);
+  expect(failed.failure).toMatch(/it was not launched within 60 s|can't be reached|did not answer/);
+  await untilSucceeded(id);
+  await expectNothingLeft();
+});
+
+it("refuses a machine that answers with another host key than it was born with, and sends it nothing", async () => {
+  const before = (await rows()).length;
+  rack.cloud.faults.slowCreate(15_000);
+  const id = await needOne(2);
+  await waitUntil("a machine boots", () => rack.cloud.instances().length === 1, 60_000);
+  rack.cloud.faults.mend();
+  const [stranger] = rack.cloud.instances();
+  if (stranger === undefined) throw new Error("no machine");
+  const { host } = stranger;
+  const hasBooted = async () => (await host.exec(["cloud-init", "status"])).stdout.includes("done");
+  await waitUntil("cloud-init is done", hasBooted, 14_000);
+  await host.read("rm /etc/ssh/ssh_host_*; ssh-keygen -q -A; systemctl restart ssh");
+  const failed = await untilFailed(before, launchTimeoutMs + 30_000);
+  expect(failed.failure).toMatch(/host key/);
+  await untilSucceeded(id);
+  await expectNothingLeft();
+});
+
+it("tells a machine that the cloud does not end as leaked, with its price, and ends it once the cloud obeys", async () => {
+  const id = await needOne(20);
+  await waitUntil("it runs", async () => (await client.job(id)).counts.active === 1, 90_000);
+  const row = (await rows()).find(({ state }) => state === "live");
+  const machine = rack.cloud.instances().find(({ description }) => tagOf(description.Tags, "spillway:burst") === row?.id);
+  if (row === undefined || machine === undefined) throw new Error("no burst");
+  rack.cloud.faults.deleteLies(machine.id);
+  await waitUntil("it is leaked", async () => (await client.burst(row.id)).state === "leaked", 240_000);
+  const leaked = await client.burst(row.id);
+  expect(leaked.why).toMatch(/could not be destroyed/);
+  const told = await rack.spillway(["fsck", environment]);
+  expect(told.code).toBe(1);
+  expect(told.stdout).toContain(`${row.id} could not be destroyed and costs ${row.hourly} USD/hour`);
+  rack.cloud.faults.mend();
+  expect(await ok(["fsck", environment, "--fix"])).toContain(`${row.id} is gone after all`);
+  await expectNothingLeft();
+});
+
+it("leaves nothing in the cloud when it is destroyed", async () => {
+  await ok(["destroy", environment, "--yes"]);
+  expect(await cloudInventory(rack.cloud.url)).toEqual(emptyInventory);
+});
