@@ -11,6 +11,8 @@ export interface MasterArgs {
   advertise?: pulumi.Input<string | undefined> | undefined;
   /** Further https URLs by which agents of its own network reach it. */
   alsoAt?: pulumi.Input<pulumi.Input<string>[]>;
+  /** PEM: who vouches for instances beside AWS and Azure. */
+  identityAuthorities?: pulumi.Input<pulumi.Input<string>[]>;
   environment: pulumi.Input<string>;
   environmentId: pulumi.Input<string>;
   caCert: pulumi.Input<string>;

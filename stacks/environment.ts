@@ -63,6 +63,7 @@ export class Environment extends pulumi.ComponentResource {
     const networks = makeNetworks(wantedNetworks(settings, defaultPort), { environment: name, environmentId, clouds }, child);
     prepareBursts(settings, networks, { environment: name, environmentId, clouds }, child);
     const { jumps } = settings;
+    const { reserve, identityAuthorities } = settings.masters;
     const surroundings = { environmentId, layout, endpoint, isCarrier: false, clouds, networks, found, jumps };
     const reached = wanted
       .filter((machine) => !joinsBySelf(machine))
@@ -80,6 +81,7 @@ export class Environment extends pulumi.ComponentResource {
         problem: carrier.problem,
         advertise,
         ...(inside === undefined ? {} : { alsoAt: [inside] }),
+        ...(identityAuthorities === undefined ? {} : { identityAuthorities }),
         environment: name,
         environmentId,
         caCert,
@@ -92,7 +94,6 @@ export class Environment extends pulumi.ComponentResource {
       changing,
     );
     const access = { environment: name, endpoint: master.endpoint, masterInstance: master.instance, caCert, adminToken };
-    const { reserve } = settings.masters;
     const systems = systemReserves(wanted);
     const tunnelled = new Set(tunnelledMachines(wanted, settings).map((machine) => machine.name));
     const near = namesNear(mastersWanted, wanted);

@@ -33,6 +33,11 @@ function includedPath(pattern: string): string {
   return isAbsolute(path) ? path : join(ownPath("~/.ssh"), path);
 }
 
+/** Throws an Error whose message says what can't be read. */
+export function readOperatorFile(path: string): string {
+  return read(path);
+}
+
 function read(path: string): string {
   try {
     return readFileSync(ownPath(path), "utf8");

@@ -10,6 +10,7 @@ import { resourceName } from "../agent/contract/workload.ts";
 import { burstSettings, filledBurst } from "./burst-settings.ts";
 import { awsPool, azurePool } from "./cloud-settings.ts";
 import { guardRails } from "./guard-rails.ts";
+import { readOperatorFile } from "./operator-files.ts";
 import { jumpHosts, localPool, sshPool, whichProvider } from "./pool-settings.ts";
 import { laterKeys, type SettingsSource, settingsError } from "./settings-error.ts";
 import { refuseContradictions } from "./settings-rules.ts";
@@ -47,6 +48,21 @@ const masterEndpoint = z.string().superRefine((text, context) => {
   if (!isPlain) context.addIssue({ code: "custom", message: `"${text}" is not of the form https://pool.example.org:7070` });
 });
 
+/** A text, or a file's path → the text. */
+const certificates = z.string().transform((written, context) => {
+  try {
+    const text = /^(~\/|\/)/.test(written) ? readOperatorFile(written) : written;
+    if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
+    context.addIssue({
+      code: "custom",
+      message: "holds no certificate: write PEM (-----BEGIN CERTIFICATE-----), or the path of such a file (~/… or /…)",
+    });
+  } catch (error) {
+    context.addIssue({ code: "custom", message: (error as Error).message });
+  }
+  return z.NEVER;
+});
+
 export const environmentSettings = z
   .strictObject({
     masters: z.strictObject({
@@ -57,6 +73,10 @@ export const environmentSettings = z
         .enum(["direct", "reverse"])
         .default("direct")
         .describe("how machines in clouds get to the master: they dial it, or by tunnels that the burster holds to them over SSH"),
+      identityAuthorities: z
+        .array(certificates)
+        .optional()
+        .describe("who vouches for machines that join by themselves, beside AWS and Azure: PEM texts, or paths of files of them"),
       reserve: reserve.prefault({}).describe("kept back from tasks on the master's machine"),
     }),
     pools: z

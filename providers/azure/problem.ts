@@ -49,7 +49,7 @@ const problems: readonly (AzureProblem & { readonly words: RegExp })[] = [
     words:
       /AuthorizationFailed|LinkedAuthorizationFailed|LinkedAccessCheckFailed|RequestDisallowedByPolicy|MissingSubscriptionRegistration|ReadOnlyDisabledSubscription|ScopeLocked|RoleDefinitionDoesNotExist|DisallowedOperation/,
     problem: "not-allowed",
-    hint: "Whoever runs this needs Contributor, and for bursts also Role Based Access Control Administrator, in that subscription; policies and locks forbid some things too.",
+    hint: "Whoever runs this needs Contributor in that subscription, and for bursts also User Access Administrator, which may make a role; policies and locks forbid some things too.",
   },
 ];
 

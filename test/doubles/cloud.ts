@@ -29,6 +29,8 @@ export interface Cloud<Host extends PlacedHost> {
   /** Throws when it has none (any more). */
   hostOf(instanceId: string): Host;
   readonly faults: Faults;
+  /** PEM: who signs its instances' identity documents. */
+  readonly identityAuthorities: readonly string[];
   /** As the cloud announces it: in the metadata now, the machine taken away after that time. */
   spotNotice(instanceId: string, seconds: number): void;
   /** In the metadata: the machine may be taken soon. */
@@ -214,6 +216,7 @@ export async function startCloud(moto: Moto, hosts: HostMaker<PlacedHost> = pret
     url,
     calls,
     faults,
+    identityAuthorities: [metadata.certificate],
     environment: {
       AWS_ENDPOINT_URL: url,
       AWS_ACCESS_KEY_ID: "double",

@@ -1,4 +1,7 @@
 /** An environment without a host of one's own: its master is on a machine of a cloud, dialled by people from outside, by its neighbours from inside. */
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import {
   CreateSecurityGroupCommand,
   CreateSubnetCommand,
@@ -136,24 +139,34 @@ it("logs in to the machine behind the jump host from there only", async () => {
       .map((line) => / from (\S+) /.exec(line)?.[1]),
   );
   expect(from).toEqual(new Set([rack.lab.host("own").address]));
-  expect(await ok(["run", "--cpu", "0.1", "--memory", "32Mi", "--node-pool", "inner", "--", "hostname"])).toContain("inner-1");
+  expect(await ok(["run", "--cpu", "0.1", "--memory", "32Mi", "--node-pool", "inner", "--", "hostname"])).toContain("ip-10-77-1-");
 });
 
 it("changes nothing when it is brought up again", async () => {
   expect(await ok(["up", environment, "--yes"])).toContain("Nothing changed.");
 });
 
-it("is mended when the cloud has stopped the master's machine: same addresses, and its tasks are known", async () => {
+/** By which address Pulumi's state has it. */
+function recordedHost(node: string): string | undefined {
+  const file = join(rack.checkout.state, "backend/.pulumi/stacks/spillway", `${environment}.json`);
+  const { checkpoint } = JSON.parse(readFileSync(file, "utf8"));
+  const resources = checkpoint.latest.resources as { urn: string; outputs?: { machine?: { host: string } } }[];
+  return resources.find(({ urn }) => urn.endsWith(`:CloudHost::${node}`))?.outputs?.machine?.host;
+}
+
+it("is mended when the cloud has stopped the machines: the master's has its addresses still, the other a new one, and all tasks are known", async () => {
   await client.submitJob({ name: "long", command: ["sleep", "900"], count: 2, resources: { cpu: 100, memory: 32 }, retries: 3 });
   const attempts = async () =>
     (await client.job("long")).indexes.map(({ attempts: all }) => all.map(({ node, state }) => ({ node, state })));
   await waitUntil("both run", async () => (await attempts()).flat().filter(({ state }) => state === "running").length === 2, 30_000);
-  const before = instance("head-1");
-  await ec2.send(new StopInstancesCommand({ InstanceIds: [before.id] }));
-  await waitUntil("it is off", () => !before.host.isOn(), 30_000);
+  const [before, other] = [instance("head-1"), instance("base-1")];
+  await ec2.send(new StopInstancesCommand({ InstanceIds: [before.id, other.id] }));
+  await waitUntil("they are off", () => !before.host.isOn() && !other.host.isOn(), 30_000);
   await ok(["up", environment, "--yes"]);
   const after = instance("head-1");
   expect({ id: after.id, publicAddress: after.publicAddress }).toEqual({ id: before.id, publicAddress: before.publicAddress });
+  expect(instance("base-1").publicAddress).not.toBe(other.publicAddress);
+  expect(recordedHost("base-1")).toBe(instance("base-1").publicAddress);
   await waitUntil("all are ready", async () => Object.values(await nodeStates(client)).every((state) => state === "ready"), 60_000);
   await waitUntil("both run again", async () => (await attempts()).flat().filter(({ state }) => state === "running").length === 2, 60_000);
   expect(await dialled()).toMatchObject({ [instance("base-1").host.address]: [after.host.address] });

@@ -9,6 +9,7 @@ import { formatDuration } from "../../contract/quantities.ts";
 import { place } from "../scheduler/place.ts";
 import type { PlanOptions } from "./options.ts";
 import { byId, compareText } from "./order.ts";
+import { type Rest, restingPlaces } from "./resting-places.ts";
 import type { RuleFound } from "./rule.ts";
 import { type Demand, emptyNode, type Forecast, placeDemands } from "./situation.ts";
 
@@ -118,12 +119,18 @@ function worse(one: Weighed, best: Weighed): string {
   return one.hourly > best.hourly ? "a dearer machine at the same price for each task" : "costs the same; the first by name was taken";
 }
 
-/** Offers that have failed or lost a machine lately, and those that were bought for a job in vain, are not bought again for a while. */
+/** Offers that have failed or lost a machine lately, all of a place that has nothing for us, and those that were bought for a job in vain, are not bought again for a while. */
 export function unusableOffers(
   rows: readonly BurstRow[],
-  { policy, options, now }: { readonly policy: BurstPolicy; readonly options: PlanOptions; readonly now: number },
+  {
+    offers,
+    policy,
+    options,
+    now,
+  }: { readonly offers: readonly Offer[]; readonly policy: BurstPolicy; readonly options: PlanOptions; readonly now: number },
 ): ChooseContext["unusable"] {
-  const rests = new Map<string, { at: number; reason: string }>();
+  const placeRest = restingPlaces(rows, offers, now - policy.retryAfterMs);
+  const rests = new Map<string, Rest>();
   const inVain = new Map<string, { at: number; burst: string }>();
   for (const row of byId(rows)) {
     const endedAt = row.at.retiring ?? row.at.draining;
@@ -134,13 +141,17 @@ export function unusableOffers(
     if (wasInVain(row)) for (const { job } of row.for) inVain.set(`${row.offer} ${job}`, { at: endedAt, burst: row.id });
   }
   return (offer, job) => {
-    const fault = rests.get(offer.id);
+    const fault = later(rests.get(offer.id), placeRest(offer));
     const againMs = fault === undefined ? 0 : fault.at + policy.retryAfterMs - now;
     if (fault !== undefined && againMs > 0) return `${fault.reason}; tried again in ${formatDuration(againMs)}`;
     const vain = inVain.get(`${offer.id} ${job}`);
     if (vain !== undefined && now - vain.at < options.unusedCooldownMs) return `${vain.burst} was bought for this job and never got a task`;
     return undefined;
   };
+}
+
+function later(one: Rest | undefined, other: Rest | undefined): Rest | undefined {
+  return one !== undefined && (other === undefined || one.at >= other.at) ? one : other;
 }
 
 /** It was live, never got a task, and goes or went by itself: not by the operator's word, for the budget's sake, or with its environment. */

@@ -33,6 +33,9 @@ export interface CloudRackSettings {
   readonly burst?: object;
   readonly masters?: object;
   readonly jumps?: object;
+  /** How machines of the cloud get to the master on the own host. */
+  readonly reach?: "direct" | "reverse";
+  readonly identityAuthorities?: readonly string[];
 }
 
 /** Ends what was begun when a part does not come up. */
@@ -67,7 +70,7 @@ export async function cloudRack(environment = "rack"): Promise<CloudRack> {
       access,
       close,
       spillway: (words, more = {}) => checkout.spillway(words, { env: { ...env, ...more } }),
-      write({ pools = {}, burst, masters, jumps }) {
+      write({ pools = {}, burst, masters, jumps, reach, identityAuthorities }) {
         const rack = {
           provider: "ssh",
           user: "ops",
@@ -75,7 +78,7 @@ export async function cloudRack(environment = "rack"): Promise<CloudRack> {
           hosts: [{ host: own.address, name: own.name, hostKey: own.hostKey }],
         };
         const value = {
-          masters: masters ?? { pool: "rack", endpoint: `https://${own.address}:7070` },
+          masters: masters ?? { pool: "rack", endpoint: `https://${own.address}:7070`, reach, identityAuthorities },
           pools: { ...(masters === undefined ? { rack } : {}), ...pools },
           ...(jumps === undefined ? {} : { jumps }),
           heartbeat: { suspectAfter: "3s", disconnectedAfter: "5s", lostAfter: "20s" },

@@ -1,0 +1,54 @@
+/** Machines of a cloud that nobody connects to, and a master that they can't dial: each becomes a node all the same. */
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { Client } from "../../agent/contract/client.ts";
+import { waitUntil } from "../support/wait-until.ts";
+import { type CloudRack, cloudRack, region } from "./support/cloud-rack.ts";
+import { nodeStates, rackClient } from "./support/rack.ts";
+
+const environment = "rack";
+let rack: CloudRack;
+let client: Client;
+
+beforeAll(async () => {
+  rack = await cloudRack(environment);
+});
+afterAll(async () => {
+  client?.dispose();
+  await rack?.close();
+});
+
+async function ok(words: readonly string[]): Promise<string> {
+  const outcome = await rack.spillway(words);
+  expect(outcome, `./spillway ${words.join(" ")}\n${outcome.stdout}\n${outcome.stderr}`).toMatchObject({ code: 0 });
+  return outcome.stdout;
+}
+
+const pool = (over: object) => ({ provider: "aws", region, instanceType: "m7i.large", zones: [`${region}a`], ...rack.access, ...over });
+
+it("takes machines into the pool to which nobody ever connects", async () => {
+  const { key: _key, authorizedKeys: _keys, sshFrom: _from, ...self } = pool({ join: "cloud-init" }) as Record<string, unknown>;
+  rack.write({ pools: { self }, identityAuthorities: rack.cloud.identityAuthorities });
+  await ok(["up", environment, "--yes"]);
+  client = rackClient(rack.checkout);
+  expect(await nodeStates(client)).toEqual({ own: "ready", "self-1": "ready" });
+  expect(await ok(["run", "--cpu", "0.1", "--memory", "32Mi", "--node-pool", "self", "--", "hostname"])).not.toBe("");
+});
+
+it("lets nobody in on such a machine, and changes nothing when it is brought up again", async () => {
+  const [machine] = rack.cloud.instances();
+  const users = await machine?.host.read(["sh", "-c", "ls /home /root/.ssh/authorized_keys 2>&1 || true"]);
+  expect(users).not.toContain("spillway\n");
+  expect(await ok(["up", environment, "--yes"])).toContain("Nothing changed.");
+});
+
+it("replaces one that its cloud has taken away", async () => {
+  const [machine] = rack.cloud.instances();
+  await machine?.host.destroy();
+  await ok(["up", environment, "--yes"]);
+  await waitUntil("it is ready again", async () => (await nodeStates(client))["self-1"] === "ready", 30_000);
+});
+
+it("leaves nothing in the cloud when it is destroyed", async () => {
+  await ok(["destroy", environment, "--yes"]);
+  expect(rack.cloud.instances()).toEqual([]);
+});
