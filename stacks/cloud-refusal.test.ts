@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { refusalWords } from "./cloud-refusal.ts";
+import { refusalWords, refusedBy } from "./cloud-refusal.ts";
 
 const urnOf = (type: string) => `urn:pulumi:burst-b-x::spillway-bursts::${type}::b-x-1`;
 
@@ -24,4 +24,12 @@ it("leaves other words as they are", () => {
   expect(refusalWords(text, urnOf("spillway:index:Node"))).toBe(text);
   expect(refusalWords(text, undefined)).toBe(text);
   expect(refusalWords("no idea", urnOf("aws:ec2/instance:Instance"))).toBe("no idea");
+});
+
+it("knows what a refusal is about, also in the words for people", () => {
+  const engine = "creating EC2 Instance: operation error EC2: RunInstances, api error VcpuLimitExceeded: You have requested more vCPU";
+  expect(refusedBy("aws", engine)).toBe("quota");
+  expect(refusedBy("aws", refusalWords(engine, urnOf("aws:ec2/instance:Instance")))).toBe("quota");
+  expect(refusedBy("azure", 'Code="SkuNotAvailable"')).toBe("no-capacity");
+  expect(refusedBy("local", engine)).toBeUndefined();
 });

@@ -128,7 +128,7 @@ export function awsProblem(text: string): { readonly problem: CloudProblem; read
 export function awsRefusal(text: string): string | undefined {
   const told = awsProblem(text);
   if (told === undefined) return undefined;
-  const said = /api error ([\w.]+: .*)/s.exec(text)?.[1] ?? text;
+  const said = /api error ([\w.]+: [^\n]*)/.exec(text)?.[1] ?? text;
   return `AWS: ${withoutEncoded(said).replace(/[.\s]*$/, ".")} ${told.hint}`;
 }
 

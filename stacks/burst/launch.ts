@@ -2,9 +2,10 @@
 import type { Client } from "../../agent/contract/client.ts";
 import { withCrashPoint } from "../../agent/contract/crash-point.ts";
 import { describeError, SpillwayError } from "../../agent/contract/errors.ts";
-import type { BurstEvent, BurstRow, LaunchPhase } from "../../agent/contract/ledger.ts";
+import type { BurstEvent, BurstRow, LaunchPhase, LaunchProblem } from "../../agent/contract/ledger.ts";
 import { formatDuration } from "../../agent/contract/quantities.ts";
 import { providerOf } from "../../providers/registry.ts";
+import { refusedBy } from "../cloud-refusal.ts";
 import { cloudsOf, loadClouds } from "../clouds.ts";
 import { engineWords } from "../engine-words.ts";
 import { trackProgress } from "../workflow/progress.ts";
@@ -70,7 +71,7 @@ export async function launchBurst(burst: string, operation: Operation): Promise<
     const said = errors.length > 0 ? errors.join("; ") : (engineWords(error).split("\n")[0] ?? "");
     if (outOfTime.aborted) return await endLate(burst, operation, errors.join("; "));
     if (wasInterrupted(errors)) throw interrupted(burst, said, error);
-    return await fail(operation, burst, said);
+    return await fail(operation, burst, said, refusedBy(row.provider, errors.join("; ")));
   }
   for (const [phase, seconds] of Object.entries(times.seconds()))
     await report(operation, burst, { type: "time", phase: phase as LaunchPhase, seconds: Number(seconds.toFixed(3)) });
@@ -120,9 +121,9 @@ async function endLate(burst: string, operation: Operation, said: string): Promi
   await fail(operation, burst, said === "" ? late : `${late}: ${said}`);
 }
 
-async function fail(operation: Operation, burst: string, reason: string): Promise<void> {
+async function fail(operation: Operation, burst: string, reason: string, problem?: LaunchProblem): Promise<void> {
   operation.log(`${burst} failed to launch: ${reason}`);
-  await report(operation, burst, { type: "fail", reason: reason.slice(0, 1000) });
+  await report(operation, burst, { type: "fail", reason: reason.slice(0, 1000), ...(problem === undefined ? {} : { problem }) });
 }
 
 /** An engine that was killed says nothing, one whose plugin was killed says that its connection broke: neither is the offer's fault. */

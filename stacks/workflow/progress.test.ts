@@ -32,3 +32,13 @@ it("has a row for each role that a rollout works on, beside its own", () => {
     "node a done 3000",
   ]);
 });
+
+it("tells what made a program fail once, without the inputs on the way and the stack", () => {
+  const { onEvent, errors } = trackProgress({ onRow: () => undefined, onNotice: () => undefined });
+  const reason = "invocation of aws:ec2/getAmi:getAmi returned an error: 1 error occurred:\n\t* the reason\n\n";
+  const stack = "\n    at Object.callback (/node_modules/@pulumi/pulumi/runtime/invoke.js:242:29)\n    at process (node:internal:85:11)\n";
+  const says = (message: string) => onEvent({ sequence: 0, timestamp: 0, diagnosticEvent: { message, color: "never", severity: "error" } });
+  says(`Unhandled exception: Error: error serializing property "machine": error serializing property "ami": ${reason}${stack}`);
+  says(`error serializing property "ami": ${reason}${stack}`);
+  expect(errors).toEqual(["invocation of aws:ec2/getAmi:getAmi returned an error: 1 error occurred:\n\t* the reason"]);
+});

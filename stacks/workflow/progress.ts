@@ -95,7 +95,8 @@ export function trackProgress({ onRow, onNotice, now = Date.now }: ProgressOptio
       const text = plainText(said.message);
       if (text === "") return;
       if (said.severity === "error") {
-        if (!isFrame(text)) errors.push(refusalWords(text, said.urn));
+        const words = refusalWords(text, said.urn);
+        if (!isFrame(text) && !errors.includes(words)) errors.push(words);
       } else if (said.ephemeral === true && said.urn !== undefined) {
         if (rowName(said.urn) !== typeNames.Rollout || !roleRow(text)) row(said.urn, "running", text);
       } else if (said.severity === "warning" || (said.severity === "info" && said.urn !== undefined && isOurs(said.urn))) onNotice(text);
@@ -133,10 +134,16 @@ function isFrame(text: string): boolean {
 }
 
 function plainText(message: string): string {
-  return message
-    .replaceAll(/<\{%[^%]*%\}>/g, "")
-    .replace(/^(creating|updating|deleting|reading|refreshing) urn:\S+: /, "")
-    .replace(/^(1 error occurred:\s*\n\s*\* )/, "")
-    .replace(/^(creating|updating|deleting|reading) urn:\S+: /, "")
-    .trim();
+  return (
+    message
+      .replaceAll(/<\{%[^%]*%\}>/g, "")
+      .replace(/^(creating|updating|deleting|reading|refreshing) urn:\S+: /, "")
+      .replace(/^(1 error occurred:\s*\n\s*\* )/, "")
+      .replace(/^(creating|updating|deleting|reading) urn:\S+: /, "")
+      // A program that failed: the language host puts every input on the way before the reason, and its stack after it.
+      .replace(/^(Unhandled exception: )?(Error: )?(?=error serializing property )/, "")
+      .replaceAll(/error serializing property "[^"]*": /g, "")
+      .replaceAll(/\n\s+at .*$/gm, "")
+      .trim()
+  );
 }

@@ -26,8 +26,8 @@ export interface AzureCloud<Host extends PlacedHost> {
   readonly faults: AzureFaults;
   /** As Azure announces it: in the scheduled events now, the machine taken back after that time. By ARM id or vmId. */
   preemptNotice(id: string, seconds: number): void;
-  /** The certificate (PEM) of the root under which attested data is signed: the double's own, not Azure's. */
-  readonly attestationAuthority: string;
+  /** Certificates (PEM) of the root under which attested data is signed: the double's own, not Azure's. */
+  readonly identityAuthorities: readonly string[];
   /** All machines gone. Throws what went wrong with them. */
   stop(): Promise<void>;
 }
@@ -91,7 +91,7 @@ export async function startAzureCloud(hosts: HostMaker<PlacedHost> = pretendHost
       metadata.announcePreempt(vmId, Date.now() + seconds * 1000);
       timers.add(setTimeout(() => void evict(vmId).catch(() => undefined), seconds * 1000));
     },
-    attestationAuthority: signer.authority,
+    identityAuthorities: [signer.authority],
     async stop() {
       for (const timer of timers) clearTimeout(timer);
       await arm.close();

@@ -222,7 +222,7 @@ test("its metadata tell who it is, to itself, and are signed under Azure's root"
   };
   const [message, root] = [join(lab.directory, "attested.p7"), join(lab.directory, "attested-root.pem")];
   writeFileSync(message, Buffer.from(attested.signature, "base64"));
-  writeFileSync(root, cloud.attestationAuthority);
+  writeFileSync(root, cloud.identityAuthorities.join("\n"));
   const words = ["cms", "-verify", "-inform", "DER", "-in", message, "-CAfile", root, "-purpose", "any"];
   const said = execFileSync("openssl", words, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
   expect(JSON.parse(said)).toMatchObject({ nonce: "abc123", vmId, subscriptionId: cloud.subscription });

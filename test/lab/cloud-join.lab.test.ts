@@ -1,4 +1,5 @@
 /** Machines of a cloud that nobody connects to, and a master that they can't dial: each becomes a node all the same. */
+import { EC2 } from "@aws-sdk/client-ec2";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Client } from "../../agent/contract/client.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -43,7 +44,11 @@ it("lets nobody in on such a machine, and changes nothing when it is brought up 
 
 it("replaces one that its cloud has taken away", async () => {
   const [machine] = rack.cloud.instances();
-  await machine?.host.destroy();
+  const { AWS_ENDPOINT_URL: endpoint = "" } = rack.cloud.environment;
+  const ec2 = new EC2({ region, endpoint, credentials: { accessKeyId: "double", secretAccessKey: "double" } });
+  await ec2.terminateInstances({ InstanceIds: [machine?.id ?? ""] });
+  ec2.destroy();
+  await waitUntil("it is gone", () => rack.cloud.instances().length === 0, 30_000);
   await ok(["up", environment, "--yes"]);
   await waitUntil("it is ready again", async () => (await nodeStates(client))["self-1"] === "ready", 30_000);
 });

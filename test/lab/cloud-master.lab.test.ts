@@ -146,6 +146,10 @@ it("changes nothing when it is brought up again", async () => {
   expect(await ok(["up", environment, "--yes"])).toContain("Nothing changed.");
 });
 
+function whereIs({ id, publicAddress, host }: CloudInstance<CloudHost>) {
+  return { id, publicAddress, address: host.address };
+}
+
 /** By which address Pulumi's state has it. */
 function recordedHost(node: string): string | undefined {
   const file = join(rack.checkout.state, "backend/.pulumi/stacks/spillway", `${environment}.json`);
@@ -155,22 +159,27 @@ function recordedHost(node: string): string | undefined {
 }
 
 it("is mended when the cloud has stopped the machines: the master's has its addresses still, the other a new one, and all tasks are known", async () => {
-  await client.submitJob({ name: "long", command: ["sleep", "900"], count: 2, resources: { cpu: 100, memory: 32 }, retries: 3 });
-  const attempts = async () =>
-    (await client.job("long")).indexes.map(({ attempts: all }) => all.map(({ node, state }) => ({ node, state })));
-  await waitUntil("both run", async () => (await attempts()).flat().filter(({ state }) => state === "running").length === 2, 30_000);
-  const [before, other] = [instance("head-1"), instance("base-1")];
-  await ec2.send(new StopInstancesCommand({ InstanceIds: [before.id, other.id] }));
-  await waitUntil("they are off", () => !before.host.isOn() && !other.host.isOn(), 30_000);
+  const long = { command: ["sleep", "900"], resources: { cpu: 100, memory: 32 }, retries: 3 };
+  await client.submitJob({ ...long, name: "stopped", nodePool: "base" });
+  await client.submitJob({ ...long, name: "left-alone", nodePool: "inner" });
+  const states = async (job: string) => (await client.job(job)).indexes.flatMap(({ attempts }) => attempts.map(({ state }) => state));
+  const bothRun = async () => (await states("stopped")).at(-1) === "running" && (await states("left-alone")).at(-1) === "running";
+  await waitUntil("both run", bothRun, 30_000);
+  const [head, base] = [instance("head-1"), instance("base-1")];
+  // What an instance says of itself changes with it.
+  const [before, baseBefore] = [whereIs(head), whereIs(base)];
+  await ec2.send(new StopInstancesCommand({ InstanceIds: [head.id, base.id] }));
+  await waitUntil("they are off", () => !head.host.isOn() && !base.host.isOn(), 30_000);
   await ok(["up", environment, "--yes"]);
-  const after = instance("head-1");
-  expect({ id: after.id, publicAddress: after.publicAddress }).toEqual({ id: before.id, publicAddress: before.publicAddress });
-  expect(instance("base-1").publicAddress).not.toBe(other.publicAddress);
-  expect(recordedHost("base-1")).toBe(instance("base-1").publicAddress);
+  expect(whereIs(instance("head-1"))).toEqual(before);
+  const baseNow = whereIs(instance("base-1"));
+  expect(baseNow.publicAddress).not.toBe(baseBefore.publicAddress);
+  expect(recordedHost("base-1")).toBe(baseNow.publicAddress);
   await waitUntil("all are ready", async () => Object.values(await nodeStates(client)).every((state) => state === "ready"), 60_000);
-  await waitUntil("both run again", async () => (await attempts()).flat().filter(({ state }) => state === "running").length === 2, 60_000);
-  expect(await dialled()).toMatchObject({ [instance("base-1").host.address]: [after.host.address] });
-  await client.cancelJob("long");
+  await waitUntil("both run again", bothRun, 60_000);
+  expect(await states("left-alone")).toEqual(["running"]);
+  expect(await dialled()).toMatchObject({ [baseNow.address]: [before.address] });
+  for (const job of ["stopped", "left-alone"]) await client.cancelJob(job);
 });
 
 it("lets what it buys in its own network dial it from inside too", async () => {

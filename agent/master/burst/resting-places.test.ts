@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import type { BurstRow } from "../../contract/ledger.ts";
+import type { BurstRow, LaunchProblem } from "../../contract/ledger.ts";
 import type { Offer } from "../../contract/plan.ts";
-import { restingPlaces } from "./resting-places.ts";
-import { aPolicy, anOffer, aRow, noon } from "./testing/builders.ts";
 import { unusableOffers } from "./choose.ts";
 import { planDefaults } from "./options.ts";
+import { restingPlaces } from "./resting-places.ts";
+import { anOffer, aPolicy, aRow, noon } from "./testing/builders.ts";
 
 const offers: Offer[] = [1, 2, 3, 4].map((number) => anOffer(`aws/${number}`, number, { provider: "aws", region: "here" }));
 const elsewhere = anOffer("aws/there", 5, { provider: "aws", region: "there" });
@@ -12,9 +12,11 @@ const spot = anOffer("aws/spot", 5, { provider: "aws", region: "here", market: "
 const azure = anOffer("azure/1", 6, { provider: "azure", region: "here" });
 const all = [...offers, elsewhere, spot, azure];
 
-function failed(offer: string, problem: NonNullable<BurstRow["problem"]>, at = noon - 1000): BurstRow {
-  const provider = offer.split("/")[0] ?? "";
-  return { ...aRow(`b-${offer.replace("/", "")}`), offer, provider, state: "gone", failure: "AWS said no", problem, at: { retiring: at } };
+let made = 0;
+function failed(id: string, problem: LaunchProblem, at = noon - 1000): BurstRow {
+  const offer = all.find((one) => one.id === id) as Offer;
+  made += 1;
+  return aRow(`b-${made}`, [{ type: "launch" }, { type: "fail", reason: "AWS said no", problem }, { type: "gone" }], { offer, at });
 }
 
 const resting = (rows: BurstRow[], since = noon - 300_000) => {
@@ -30,7 +32,7 @@ describe("a place", () => {
   });
 
   test("does not rest for an offer that fails again and again, nor because types are sold out", () => {
-    expect(resting([1, 2, 3].map((number) => ({ ...failed("aws/1", "quota"), id: `b-${number}` })))).toEqual([]);
+    expect(resting([1, 2, 3].map(() => failed("aws/1", "quota")))).toEqual([]);
     expect(resting(["aws/1", "aws/2", "aws/3"].map((offer) => failed(offer, "no-capacity")))).toEqual([]);
   });
 

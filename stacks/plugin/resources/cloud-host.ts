@@ -113,7 +113,7 @@ function machineOf(spec: Inputs, hostKey: string | undefined): Machine {
     host,
     port: 22,
     user,
-    hostKey,
+    ...(hostKey === undefined ? {} : { hostKey }),
     credential,
     connectTimeoutMs: bootTimeoutMs,
     labels,

@@ -7,13 +7,13 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type FaultState, faultState } from "./faults.ts";
-import { equalities } from "./odata.ts";
+import { type FaultState, faultState, tooMany } from "./faults.ts";
+import { listAt } from "./lists.ts";
 import { type LongOperation, longOperations } from "./operations.ts";
 import { pageOf, pricePage } from "./pages.ts";
 import { putResource } from "./put.ts";
-import type { ArmMachines, Body } from "./put-request.ts";
-import { generic, inCapitals, isMachine, shown, statusesOf, statusOnly, withInstanceView } from "./rendering.ts";
+import { type ArmMachines, type Body, onlyRemembered } from "./put-request.ts";
+import { isMachine, shown, statusesOf, withInstanceView } from "./rendering.ts";
 import {
   type ArmAnswer,
   ArmRefusal,
@@ -22,7 +22,6 @@ import {
   assignmentType,
   groupType,
   type Held,
-  isListed,
   machineType,
   networkType,
   type Power,
@@ -202,42 +201,10 @@ export async function startArmDouble(options: Options): Promise<ArmDouble> {
   }
 
   function routes({ method, path, query }: Asked): ArmAnswer | undefined {
-    const inSubscription = /^\/subscriptions\/[^/]+(\/.*)$/.exec(path)?.[1]?.toLowerCase() ?? "";
-    const filter = query.get("$filter");
     const operation = method === "GET" ? operations.answer(path) : undefined;
     if (operation !== undefined) return operation;
-    if (method === "GET" && inSubscription === "/resourcegroups")
-      return page(
-        path,
-        query,
-        resources
-          .all()
-          .filter(({ type }) => type === groupType)
-          .filter(tagged(filter))
-          .map(shown),
-      );
-    if (method === "GET" && inSubscription === "/resources") return page(path, query, listed(filter));
-    if (method === "GET" && inSubscription === "/providers/microsoft.compute/virtualmachines") {
-      const withStatus = query.get("statusOnly") === "true";
-      return page(
-        path,
-        query,
-        resources
-          .all()
-          .filter(isMachine)
-          .map((vm) => (withStatus ? statusOnly(vm) : inCapitals(shown(vm)))),
-      );
-    }
-    if (method === "GET" && inSubscription === "/providers/microsoft.compute/skus") {
-      const place = equalities(filter, ["location"])[0]?.[1];
-      return page(
-        path,
-        query,
-        double.sizes.filter((size) => place === undefined || JSON.stringify(size).toLowerCase().includes(`"${place}"`)),
-      );
-    }
-    if (method === "GET" && /^\/providers\/microsoft\.compute\/locations\/[a-z0-9]+\/usages$/.test(inSubscription))
-      return page(path, query, double.usages);
+    const items = method === "GET" ? listAt({ path, query, resources, sizes: double.sizes, usages: double.usages }) : undefined;
+    if (items !== undefined) return pageOf(`${base}${path}`, items, query, pageSize);
     if (isRole(path) && method === "GET") return { status: 200, body: shown(resources.get(path)) };
     if (isRole(path) && method === "DELETE") {
       checkRoleUnused(resources, path);
@@ -246,21 +213,14 @@ export async function startArmDouble(options: Options): Promise<ArmDouble> {
       return found === undefined ? { status: 204 } : { status: 200, body: shown(found) };
     }
     const group = /^(\/subscriptions\/[^/]+\/resourceGroups\/[^/]+)(\/.*)?$/i.exec(path);
-    return group?.[1] === undefined ? undefined : inGroup(method, path, query, group[1], group[2] ?? "");
+    return group?.[1] === undefined ? undefined : inGroup({ method, path, query }, group[1], group[2] ?? "");
   }
 
-  function inGroup(method: string, path: string, query: URLSearchParams, group: string, rest: string): ArmAnswer | undefined {
+  function inGroup({ method, path, query }: Pick<Asked, "method" | "path" | "query">, group: string, rest: string): ArmAnswer | undefined {
     if (rest === "") {
       if (method === "GET") return { status: 200, body: shown(resources.get(group)) };
       return method === "DELETE" ? deletion(resources.get(group), "location") : undefined;
     }
-    const inside = () => {
-      const { group: name } = resources.get(group);
-      return resources.all().filter((one) => one.group === name && isListed(one));
-    };
-    if (method === "GET" && rest.toLowerCase() === "/resources") return page(path, query, inside().map(generic));
-    if (method === "GET" && rest.toLowerCase() === `/providers/${machineType.toLowerCase()}`)
-      return page(path, query, inside().filter(isMachine).map(shown));
     const subnet = /^(.*\/virtualNetworks\/[^/]+)\/subnets\/([^/]+)$/i.exec(path);
     if (subnet?.[1] !== undefined) return ofSubnet(method, subnet[1], subnet[2] ?? "");
     const [, id = "", act = ""] =
@@ -284,18 +244,14 @@ export async function startArmDouble(options: Options): Promise<ArmDouble> {
   }
 
   function switched(vm: Held, act: string): ArmAnswer | undefined {
-    const [during, after, does] = {
-      start: ["starting", "running", world.machines.start],
-      powerOff: ["stopping", "stopped", world.machines.stop],
-      deallocate: ["deallocating", "deallocated", world.machines.stop],
-      restart: ["running", "running", world.machines.restart],
-    }[act] as [Power, Power, (vm: Held) => Promise<void>];
-    if (does === undefined) return undefined;
+    const action = powerActions[act];
+    if (action === undefined) return undefined;
+    const { during, after, does } = action;
     vm.power = during;
     const finish = () => {
       vm.power = after;
     };
-    const how = machines === undefined ? { looks: looksUntilDone, finish } : { looks: 1, work: does(vm).then(finish) };
+    const how = machines === undefined ? { looks: looksUntilDone, finish } : { looks: 1, work: machines[does](vm).then(finish) };
     return { status: 202, headers: begin(vm, "azure-asyncoperation", how) };
   }
 
@@ -350,25 +306,15 @@ export async function startArmDouble(options: Options): Promise<ArmDouble> {
     );
     return end;
   }
-
-  function page(path: string, query: URLSearchParams, items: readonly object[]): ArmAnswer {
-    return pageOf(`${base}${path}`, items, query, pageSize);
-  }
-
-  /** By a tag (then without tags, as the reference warns) or by a type. */
-  function listed(filter: string | null): object[] {
-    const all = resources.all().filter(isListed);
-    const wanted = Object.fromEntries(equalities(filter, ["resourceType", "tagName", "tagValue"]));
-    if (wanted.tagName !== undefined)
-      return all.filter(tagged(filter)).map((one) => {
-        const { tags: _tags, ...rest } = generic(one) as { tags?: object };
-        return rest;
-      });
-    return all
-      .filter(({ type }) => wanted.resourceType === undefined || type.toLowerCase() === wanted.resourceType.toLowerCase())
-      .map(generic);
-  }
 }
+
+/** What is asked of a machine by POST, and of whoever makes machines for it ("Virtual Machines" in the REST reference). */
+const powerActions: Readonly<Record<string, { during: Power; after: Power; does: "start" | "stop" | "restart" }>> = {
+  start: { during: "starting", after: "running", does: "start" },
+  powerOff: { during: "stopping", after: "stopped", does: "stop" },
+  deallocate: { during: "deallocating", after: "deallocated", does: "stop" },
+  restart: { during: "running", after: "running", does: "restart" },
+};
 
 const deletable = new Set([
   "microsoft.compute/virtualmachines",
@@ -380,32 +326,6 @@ const deletable = new Set([
   "microsoft.network/natgateways",
   assignmentType.toLowerCase(),
 ]);
-
-/** "Understand how Azure Resource Manager throttles requests". */
-function tooMany(method: string, path: string): ArmAnswer {
-  const kind = { GET: "read", DELETE: "delete" }[method] ?? "write";
-  const message = `Number of '${kind}' requests for subscription '${path.split("/")[2] ?? ""}' exceeded. Please try again after '1' seconds after additional tokens are available. Refer to https://aka.ms/arm-throttling for additional information.`;
-  return { status: 429, headers: { "retry-after": "1" }, body: { error: { code: "SubscriptionRequestsThrottled", message } } };
-}
-
-function onlyRemembered(): ArmMachines {
-  let made = 0;
-  const nothing = async () => undefined;
-  return {
-    publicAddress: () => `203.0.113.${++made}`,
-    privateAddress: () => `192.0.2.${++made}`,
-    boot: nothing,
-    start: nothing,
-    stop: nothing,
-    restart: nothing,
-    end: nothing,
-  };
-}
-
-function tagged(filter: string | null): (resource: Held) => boolean {
-  const { tagName, tagValue } = Object.fromEntries(equalities(filter, ["tagName", "tagValue"]));
-  return ({ tags = {} }) => tagName === undefined || (tagValue === undefined ? tagName in tags : tags[tagName] === tagValue);
-}
 
 function send(response: ServerResponse, { status, body, headers = {} }: ArmAnswer): void {
   response.writeHead(status, { ...headers, ...(body === undefined ? {} : { "content-type": "application/json; charset=utf-8" }) });

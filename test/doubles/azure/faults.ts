@@ -4,7 +4,7 @@
  * as in Azure/karpenter-provider-azure#192 (409 OperationNotAllowed); too many requests as in "Understand how Azure Resource
  * Manager throttles requests" (429, Retry-After in seconds).
  */
-import { ArmRefusal } from "./resources.ts";
+import { type ArmAnswer, ArmRefusal } from "./resources.ts";
 
 export interface AzureFaults {
   /**
@@ -108,4 +108,11 @@ function overQuota({ market, location }: WantedMachine): ArmRefusal {
   const family = market === "spot" ? "LowPriorityCores" : "Total Regional Cores";
   const message = `Operation could not be completed as it results in exceeding approved ${family} quota. Additional details - Deployment Model: Resource Manager, Location: ${location}, Current Limit: 0, Current Usage: 0, Additional Required: 2, (Minimum) New Limit Required: 2.`;
   return new ArmRefusal(409, "OperationNotAllowed", message);
+}
+
+/** "Understand how Azure Resource Manager throttles requests". */
+export function tooMany(method: string, path: string): ArmAnswer {
+  const kind = { GET: "read", DELETE: "delete" }[method] ?? "write";
+  const message = `Number of '${kind}' requests for subscription '${path.split("/")[2] ?? ""}' exceeded. Please try again after '1' seconds after additional tokens are available. Refer to https://aka.ms/arm-throttling for additional information.`;
+  return { status: 429, headers: { "retry-after": "1" }, body: { error: { code: "SubscriptionRequestsThrottled", message } } };
 }

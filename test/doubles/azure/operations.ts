@@ -29,6 +29,15 @@ interface Running {
   readonly finish: (() => void) | undefined;
 }
 
+async function watch(one: Running, work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    one.failure = error instanceof ArmRefusal ? error : new ArmRefusal(500, "InternalExecutionError", String(error));
+  }
+  one.working = false;
+}
+
 export function longOperations(base: () => string): Operations {
   const running = new Map<string, Running>();
   let last = 0;
@@ -47,15 +56,7 @@ export function longOperations(base: () => string): Operations {
       const number = String(++last);
       const one: Running = { looksLeft: looks, working: work !== undefined, failure: undefined, finish };
       running.set(number, one);
-      work?.then(
-        () => {
-          one.working = false;
-        },
-        (error: unknown) => {
-          one.working = false;
-          one.failure = error instanceof ArmRefusal ? error : new ArmRefusal(500, "InternalExecutionError", String(error));
-        },
-      );
+      if (work !== undefined) void watch(one, work);
       const [, subscription, namespace] = /^(\/subscriptions\/[^/]+)(?:.*\/providers\/([^/]+))?/i.exec(id) ?? [];
       const place =
         header === "location"

@@ -162,7 +162,6 @@ beforeAll(async () => {
 afterEach(() => {
   cloud.faults.mend();
   args = {};
-  expect(cloud.arm.unknown).toEqual([]);
 });
 afterAll(async () => {
   tested?.remove();
@@ -230,6 +229,9 @@ test("what Azure has no room for is told in azure-native's words, at once or aft
   // It is there, has never run, and the engine knows it.
   expect(cloud.arm.ids().filter((id) => /virtualMachines/.test(id))).toHaveLength(1);
   expect((await tested.exported()).some(({ type }) => type.endsWith(":VirtualMachine"))).toBe(true);
+  cloud.faults.mend();
+  await up();
+  expect(cloud.machines()[0]?.host.isOn()).toBe(true);
 });
 
 test("too many requests are asked again, and a quota stops at its market", { timeout: 120_000 }, async () => {
@@ -247,6 +249,7 @@ test("too many requests are asked again, and a quota stops at its market", { tim
 test("destroy leaves nothing, in Azure or in the state", { timeout: 60_000 }, async () => {
   await tested.stack.destroy();
   expect(cloud.arm.ids()).toEqual([]);
+  expect(cloud.arm.unknown).toEqual([]);
   expect(cloud.machines()).toEqual([]);
   expect(await tested.exported()).toEqual([]);
 });

@@ -1,6 +1,7 @@
 /** What a PUT of a virtual machine does at Azure: "Virtual Machines - Create Or Update" of its REST reference, version 2024-11-01. */
 import { randomUUID } from "node:crypto";
-import { type Asked, checkReferences, type Put, type PutWorld } from "./put-request.ts";
+import type { WantedMachine } from "./faults.ts";
+import { type Asked, type Body, checkReferences, type Put, type PutWorld } from "./put-request.ts";
 import { ArmRefusal, type ArmResources, cardType, type Held } from "./resources.ts";
 
 type Bag = Record<string, unknown>;
@@ -60,9 +61,7 @@ function makeMachine(asked: Asked): Put {
     cards.map((card) => card.id),
   );
   for (const card of cards) checkFree(resources, card.id);
-  const market = properties.priority === "Spot" ? "spot" : "on-demand";
-  const size = properties.hardwareProfile?.vmSize ?? "";
-  const later = faults.checkMachine({ size, zone: body.zones?.[0], location: body.location, market });
+  const later = faults.checkMachine(wantedOf(body));
   const group = id.replace(/\/providers\/.*$/, "");
   const osDisk = properties.storageProfile?.osDisk ?? {};
   const diskId = `${group}/providers/Microsoft.Compute/disks/${osDisk.name ?? `${id.split("/").at(-1)}_OsDisk`}`;
@@ -96,6 +95,11 @@ function makeMachine(asked: Asked): Put {
   return { held, isNew: true, isLong: true, work: later === undefined ? boot(machines, held, network) : fail(held, later) };
 }
 
+function wantedOf({ properties = {}, zones, location }: Body): WantedMachine {
+  const { priority, hardwareProfile } = properties as Properties;
+  return { size: hardwareProfile?.vmSize ?? "", zone: zones?.[0], location, market: priority === "Spot" ? "spot" : "on-demand" };
+}
+
 async function boot(machines: PutWorld["machines"], held: Held, network: boolean): Promise<void> {
   try {
     await machines.boot(held, { network });
@@ -127,7 +131,11 @@ function changeMachine({ id, body, world }: Asked, before: Held): Put {
   const { osProfile, storageProfile: _storage, ...others } = wanted as Properties;
   const properties = { ...was, ...others, osProfile: { ...(was.osProfile as Bag), ...osProfile }, storageProfile: was.storageProfile };
   const held = world.resources.change(id, { ...(body.tags === undefined ? {} : { tags: body.tags }), properties });
-  return { held, isNew: false, isLong: true };
+  if (held.state !== "Failed") return { held, isNew: false, isLong: true };
+  // One that found no place is tried again.
+  const later = world.faults.checkMachine(wantedOf(held));
+  held.state = "Creating";
+  return { held, isNew: false, isLong: true, work: later === undefined ? boot(world.machines, held, true) : fail(held, later) };
 }
 
 function notAllowed(name: string): ArmRefusal {

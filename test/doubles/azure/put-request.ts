@@ -64,3 +64,18 @@ export function checkReferences({ id, body, world }: Pick<Asked, "id" | "body" |
       );
   }
 }
+
+/** Machines that nobody makes. */
+export function onlyRemembered(): ArmMachines {
+  let made = 0;
+  const nothing = async () => undefined;
+  return {
+    publicAddress: () => `203.0.113.${++made}`,
+    privateAddress: () => `192.0.2.${++made}`,
+    boot: nothing,
+    start: nothing,
+    stop: nothing,
+    restart: nothing,
+    end: nothing,
+  };
+}

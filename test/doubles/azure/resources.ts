@@ -139,7 +139,8 @@ export class ArmResources {
       throw new ArmRefusal(
         400,
         "PublicIPAddressCannotBeDeleted",
-        `Public IP address ${id} can not be deleted since it is still allocated.`,
+        // In the words of pulumi/pulumi-azure-native#1288.
+        `Public IP address ${id} can not be deleted since it is still allocated to resource ${holder.id}. In order to delete the public IP, disassociate/detach the Public IP address from the resource.  To learn how to do this, see aka.ms/deletepublicip.`,
       );
     if (type === diskType && holder.type === machineType)
       throw new ArmRefusal(409, "OperationNotAllowed", `Disk ${id} is attached to VM ${holder.id}.`);
