@@ -69,7 +69,8 @@ export function cloudMachineResource(wish: CloudMachineWish, clouds: Clouds, opt
       provider: cloud,
       providerId: made.providerId,
       host: made.host,
-      privateHost: made.privateHost,
+      // A cloud that tells none is dialled as from outside.
+      privateHost: pulumi.all([made.host, made.privateHost]).apply(([host, inside]) => (inside === "" ? host : inside)),
       user: cloudUser,
       credential,
       seedHostKey: seed.hostKey,

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { cloudsOf, loadClouds } from "./clouds.ts";
 import { Environment } from "./environment.ts";
 import { parseSettings } from "./settings.ts";
@@ -22,7 +22,12 @@ beforeEach(async () => {
         const machine = { name, pool, provider, host, hostKey };
         const own = { machine, environmentId: "env-a", endpoint: "https://pool.example.org:7070", instance: "i-1", hostKey: "SHA256:seed" };
         const cloud = { publicIp: "203.0.113.9", privateIp: "10.0.0.9", availabilityZone: "eu-central-1a", ipAddress: "203.0.113.10" };
-        return { id: `${name}-id`, state: { ...inputs, userData: "#cloud-config", ...own, ...cloud } };
+        const vmId = "11111111-2222-3333-4444-555555555555";
+        const card = type.endsWith(":NetworkInterface") ? { ipConfigurations: [{ privateIPAddress: "10.1.0.4" }] } : {};
+        const id = type.endsWith(":VirtualMachine")
+          ? `/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/${name}`
+          : `${name}-id`;
+        return { id, state: { ...inputs, userData: "#cloud-config", ...own, ...cloud, ...card, vmId } };
       },
       call: ({ inputs, token }) =>
         token.endsWith("getAvailabilityZones") ? { names: ["eu-central-1a", "eu-central-1b"] } : { ...inputs, id: "ami-0123456789abcdef0" },
@@ -31,6 +36,8 @@ beforeEach(async () => {
     "prod",
   );
 });
+
+afterEach(() => vi.unstubAllEnvs());
 
 const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHhM2QmM5cYf0ZJXl6Qq6vTqf8n8nJ2mXlXb5e1d1h3V";
 const cloud = { authorizedKeys: [key], sshFrom: ["203.0.113.7/32"] };
@@ -175,4 +182,12 @@ it("gives a master on a host, its nodes and its burster the inputs that they alw
   const keys = [":Master", ":Node", ":Burster"].flatMap((type) => ofType(all, type).flatMap(({ inputs }) => Object.keys(inputs)));
   expect(keys).toContain("endpoint");
   for (const later of ["alsoAt", "dials", "nearby"]) expect(keys).not.toContain(later);
+});
+
+it("dials a master in Azure from inside too, by the address of its machine's interface", async () => {
+  vi.stubEnv("AZURE_SUBSCRIPTION_ID", "11111111-2222-3333-4444-555555555555");
+  const head = { provider: "azure", region: "westeurope", instanceType: "Standard_D2s_v5", masterFrom: ["203.0.113.0/24"], ...cloud };
+  const all = await resourcesOf({ masters: { pool: "head" }, pools: { head } });
+  expect(ofType(all, ":Master")[0]?.inputs).toMatchObject({ advertise: "https://203.0.113.10:7070", alsoAt: ["https://10.1.0.4:7070"] });
+  expect(ofType(all, ":Node").map(({ inputs }) => inputs.dials)).toEqual(["https://10.1.0.4:7070"]);
 });

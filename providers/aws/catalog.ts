@@ -3,7 +3,7 @@ import type { EC2Client, InstanceTypeInfo, InstanceTypeOffering, SpotPrice } fro
 import { cancelled, SpillwayError } from "../../agent/contract/errors.ts";
 import type { Catalog } from "../provider.ts";
 import { catalogEntries, diskPrice } from "./catalog-entries.ts";
-import { allOf, ec2Of } from "./client.ts";
+import { allOf, ec2Of, requestHandler } from "./client.ts";
 import { asSpillwayError } from "./problem.ts";
 import { publicAddressHourly } from "./public-address.ts";
 
@@ -71,7 +71,7 @@ async function productsOf(attributes: Readonly<Record<string, string>>, abortSig
   const client = new PricingClient({
     region: pricingRegion,
     maxAttempts: 6,
-    requestHandler: { connectionTimeout: 5000, requestTimeout: 30_000 },
+    requestHandler,
   });
   try {
     const Filters = Object.entries(attributes).map(([Field, Value]) => ({ Type: "TERM_MATCH" as const, Field, Value }));

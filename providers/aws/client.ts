@@ -4,9 +4,11 @@ import { asSpillwayError } from "./problem.ts";
 
 /** The SDK's own retries of what is throttled or broken off; with its jitter and back-off some 20 s in all. */
 const attempts = 6;
-/** ms. A connection that is not there by then never comes; an answer takes seconds at most. */
-const connectionTimeout = 5000;
-const requestTimeout = 30_000;
+/**
+ * ms. A connection that is not there by then never comes; an answer takes seconds at most. Without the last word the SDK only
+ * warns, and waits for ever.
+ */
+export const requestHandler = { connectionTimeout: 5000, requestTimeout: 60_000, throwOnRequestTimeout: true };
 
 const clients = new Map<string, Promise<EC2>>();
 
@@ -23,7 +25,7 @@ export function ec2Of(region: string): Promise<EC2> {
 
 async function newClient(region: string): Promise<EC2> {
   const sdk = await import("@aws-sdk/client-ec2");
-  return new sdk.EC2({ region, maxAttempts: attempts, requestHandler: { connectionTimeout, requestTimeout } });
+  return new sdk.EC2({ region, maxAttempts: attempts, requestHandler });
 }
 
 /** Asks a region; whatever AWS throws becomes a SpillwayError that says what to do. */

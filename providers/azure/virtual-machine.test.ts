@@ -214,13 +214,13 @@ describe("the machines of a burst", () => {
   });
 
   it("on the spot market are deleted when Azure wants them back, and cost no more than is allowed", async () => {
-    await make(bursting, { ...sibling, maxSpotPrice: 0.04 });
+    await make(bursting, { ...sibling, maxSpotPrice: 0.040019 });
     expect(only("compute:VirtualMachine", "b7-n1").inputs).toMatchObject({
       priority: "Spot",
       evictionPolicy: "Delete",
       billingProfile: { maxPrice: -1 },
     });
-    expect(only("compute:VirtualMachine", "b7-n2").inputs.billingProfile).toEqual({ maxPrice: 0.04 });
+    expect(only("compute:VirtualMachine", "b7-n2").inputs.billingProfile).toEqual({ maxPrice: 0.04001 });
   });
 });
 

@@ -195,7 +195,16 @@ function zonesOf({ zone }: AzureMachineSpec): string[] | undefined {
  */
 function marketOf({ market, maxSpotPrice }: AzureMachineSpec) {
   if (market === "on-demand") return {};
-  return { priority: "Spot", evictionPolicy: "Delete", billingProfile: { maxPrice: maxSpotPrice ?? -1 } };
+  return {
+    priority: "Spot",
+    evictionPolicy: "Delete",
+    billingProfile: { maxPrice: maxSpotPrice === undefined ? -1 : asLimit(maxSpotPrice) },
+  };
+}
+
+/** With five decimals, as in Azure's own example of a `maxPrice` (0.01538), rounded down, since it is a limit. */
+function asLimit(usd: number): number {
+  return Math.floor(usd * 1e5 + 1e-6) / 1e5;
 }
 
 function allowedToEnd(

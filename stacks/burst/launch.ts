@@ -82,8 +82,11 @@ async function endUnrecorded({ id }: BurstRow, { config, signal, log }: Operatio
   if (cloudsOf({ pools: {}, burst: config }).length === 0) return;
   // What an engine that outlived its burster is making is recorded in a moment.
   refuseBusy(config, id);
-  const recorded = knownStacks(config).find(({ burst }) => burst === id)?.ids;
-  const isStrange = (thing: { readonly burst: string }, providerId: string) => thing.burst === id && recorded?.has(providerId) !== true;
+  const ids = knownStacks(config).find(({ burst }) => burst === id)?.ids ?? [];
+  // Azure's ids know no case: the engine has them as Azure wrote them, machines are listed in one spelling.
+  const recorded = new Set([...ids].map((one) => one.toLowerCase()));
+  const isStrange = (thing: { readonly burst: string }, providerId: string) =>
+    thing.burst === id && !recorded.has(providerId.toLowerCase());
   const { machines, things } = await listBurstMachines(config, signal);
   for (const one of machines)
     if (isStrange(one, one.machine.providerId) && providerOf(one.machine.provider).isCloud) await endMachine(config, one, log);

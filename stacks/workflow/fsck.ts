@@ -16,7 +16,7 @@ import { listClouds } from "./found-in-clouds.ts";
 import { knownMachines } from "./machines.ts";
 
 export interface FsckFinding {
-  readonly kind: Finding["kind"] | "unknown-pool-machine" | "burster-stopped" | "unasked";
+  readonly kind: Finding["kind"] | "unknown-pool-machine" | "unknown-pool-thing" | "burster-stopped" | "unasked";
   readonly burst?: string;
   /** A sentence. */
   readonly found: string;
@@ -54,7 +54,7 @@ export async function fsck(
 ): Promise<FsckResult> {
   readSettings(environment);
   const layout = stateLayout(environment);
-  const findings: FsckFinding[] = await strangePoolMachines(environment);
+  const findings: FsckFinding[] = await strangeInPools(environment);
   const config = readBursterConfig(layout.bursts);
   if (config === undefined) return { ledgerProblem: undefined, looked: { machines: 0, bursts: 0 }, findings };
   const client = createClient({ url: config.endpoint, ca: config.caCert, token: config.adminToken, environment });
@@ -132,11 +132,14 @@ function nextOf({ kind, onlyTold }: Finding, { ledger }: Look, environment: stri
   return `./spillway fsck --fix ${environment} ends it.`;
 }
 
-/** Machines that bear the environment's tag and are in no stack. They are never deleted unasked: an interrupted `up` may have made them, and the next takes them over. */
-async function strangePoolMachines(environment: string): Promise<FsckFinding[]> {
+/**
+ * Machines that bear the environment's tag, and disks, addresses and the like that hang on none, which are in no stack. They
+ * are never deleted unasked: an interrupted `up` may have made them, and the next takes the machines over.
+ */
+async function strangeInPools(environment: string): Promise<FsckFinding[]> {
   const { environmentId, machines, ids } = await knownMachines(environment);
   if (environmentId === undefined) return [];
-  // A cloud's machine that nobody has reached yet is recorded by its id alone, in whatever spelling.
+  // Azure writes one id in several cases.
   const known = new Set([...machines.map(({ machine }) => machine.providerId), ...ids].map((id) => id.toLowerCase()));
   const clouds = cloudScopes(Object.values(readSettings(environment).pools));
   const local = providerOf("local").list(environmentId, {
@@ -146,15 +149,21 @@ async function strangePoolMachines(environment: string): Promise<FsckFinding[]> 
     clouds,
   });
   const listings = [await local, ...(await listClouds(environment, environmentId, clouds))];
-  const strange = listings
+  const strangers = listings
     .flatMap((listing) => listing.machines)
-    .filter(({ machine, burst }) => burst === undefined && !known.has(machine.providerId.toLowerCase()));
-  return strange.map(({ machine }) => ({
-    kind: "unknown-pool-machine" as const,
-    found: `machine ${machine.name} (${machine.providerId}) is there and in no stack`,
-    next:
-      strange.filter((other) => other.machine.name === machine.name).length > 1
-        ? `There are several of that name, so that none is taken over: end all but one at its cloud, then ./spillway up ${environment}.`
-        : `An interrupted up may have made it: ./spillway up ${environment} takes it over.`,
-  }));
+    .filter(({ machine, burst }) => burst === undefined && !known.has(machine.providerId.toLowerCase()))
+    .map(({ machine }) => ({
+      kind: "unknown-pool-machine" as const,
+      found: `machine ${machine.name} (${machine.providerId}) is there and in no stack`,
+      next: `An interrupted up may have made it: ./spillway up ${environment} takes it over.`,
+    }));
+  const things = listings
+    .flatMap((listing) => listing.things)
+    .filter(({ id, burst, of }) => burst === undefined && of === undefined && !known.has(id.toLowerCase()))
+    .map(({ id, kind, provider, hourly }) => ({
+      kind: "unknown-pool-thing" as const,
+      found: `the ${kind} ${id} in ${provider} is in no stack${hourly === undefined ? "" : ` and costs ${hourly} USD/hour`}`,
+      next: `An interrupted up may have made it: delete it there, or keep it until ./spillway destroy ${environment} does.`,
+    }));
+  return [...strangers, ...things];
 }

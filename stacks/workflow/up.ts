@@ -13,6 +13,7 @@ import { readSettings } from "../settings-file.ts";
 import { stateLayout } from "../state-layout.ts";
 import { hourlyPrice, wantedMachines } from "../wanted-machines.ts";
 import { forgetTraces } from "./end-in-clouds.ts";
+import { endExisting } from "./existing-in-clouds.ts";
 import { foundInClouds } from "./found-in-clouds.ts";
 import { knownMachines } from "./machines.ts";
 import { type ProgressOptions, trackProgress } from "./progress.ts";
@@ -51,9 +52,14 @@ export async function up(environment: string, options: UpOptions): Promise<UpRes
   const found = await foundMachines(environment, settings);
   const progress = trackProgress(options);
   try {
-    const { outputs } = await explained(environment, () =>
-      stack.up({ program: programWith(found), parallel, refresh: true, onEvent: progress.onEvent, color: "never" }),
-    );
+    const run = () =>
+      explained(environment, () =>
+        stack.up({ program: programWith(found), parallel, refresh: true, onEvent: progress.onEvent, color: "never" }),
+      );
+    const { outputs } = await run().catch(async (error: unknown) => {
+      if (!(await endExisting(environment, settings, progress.errors, options.onNotice))) throw error;
+      return await run();
+    });
     return {
       changes: progress.changes(),
       masterUrl: String(outputs.masterUrl?.value),

@@ -8,9 +8,10 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Client } from "../../agent/contract/client.ts";
 import type { BurstRow } from "../../agent/contract/ledger.ts";
 import { burstersOf, submitOverflow, untilSucceeded } from "../support/burst-scenario.ts";
+import { readContext } from "../support/checkout.ts";
 import { randomSequence } from "../support/random-sequence.ts";
 import { waitUntil } from "../support/wait-until.ts";
-import { cloudInventory, emptyInventory, tagOf } from "./support/cloud-inventory.ts";
+import { cloudInventory, emptyInventory, tagOf, unrecordedAddress } from "./support/cloud-inventory.ts";
 import { type CloudRack, cloudRack, region } from "./support/cloud-rack.ts";
 import { burstEnginesOf, childrenOf, enginesOf, killEngines, killQuietly } from "./support/engine-at-work.ts";
 import { nodeStates, rackClient } from "./support/rack.ts";
@@ -228,11 +229,15 @@ it.each(Array.from({ length: randomMoments }, (_unused, index) => index))(
   },
 );
 
-it("leaves nothing in the cloud when it is destroyed after an up that was killed", async () => {
+it("tells what an up that was killed has left, and leaves nothing of it in the cloud when it is destroyed", async () => {
   rack.write({ pools: { base: basePool(3) }, burst: burst() });
   rack.cloud.faults.slowCreate(10_000);
   await killUpWith(3);
   rack.cloud.faults.mend();
+  const address = await unrecordedAddress(rack.cloud.url, readContext(rack.checkout).environmentId);
+  const told = await rack.spillway(["fsck", environment]);
+  expect(told).toMatchObject({ code: 1, stdout: expect.stringMatching(/machine base-3 \(i-\w+\) is there and in no stack/) });
+  expect(told.stdout).toContain(`the address ${address} in aws is in no stack and costs 0.005 USD/hour`);
   await ok(["destroy", environment, "--yes"]);
   expect(await cloudInventory(rack.cloud.url)).toEqual(emptyInventory);
   expect(readdirSync(rack.checkout.state)).toEqual(["logs"]);

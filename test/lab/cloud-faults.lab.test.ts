@@ -2,11 +2,13 @@
  * What a cloud does to a pool that bursts into it: no capacity, quotas, throttles, bad credentials, machines that come late,
  * without a network or as somebody else, and ends that are lies. Each is told in words for people; no node is harmed.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { stringify } from "yaml";
 import type { Client } from "../../agent/contract/client.ts";
 import type { BurstRow } from "../../agent/contract/ledger.ts";
+import { makeCheckout, readContext } from "../support/checkout.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import { cloudInventory, emptyInventory, tagOf } from "./support/cloud-inventory.ts";
 import { type CloudRack, cloudRack, region } from "./support/cloud-rack.ts";
@@ -60,6 +62,7 @@ function shortenTeardown(): void {
 /** What one test has left must not be taken for another's. */
 afterEach(async () => {
   rack.cloud.faults.mend();
+  if (!existsSync(join(rack.checkout.state, "context.json"))) return;
   for (const { id } of [...(await client.jobs("pending")), ...(await client.jobs("running"))]) await client.cancelJob(id);
   await untilAllGone();
 });
@@ -121,7 +124,7 @@ it("buys the next offer within seconds when the cheapest is out of stock, and sa
   rack.cloud.faults.stockout("m7i.large", zone);
   const id = await needOne(5);
   const failed = await untilFailed(0, 60_000);
-  expect(failed.offer).toBe(`overflow/${zone}/m7i.large/on-demand`);
+  expect(failed.offer).toBe(`overflow/${region}/${zone}/m7i.large/on-demand`);
   expect(failed.failure).toMatch(
     /^AWS: InsufficientInstanceCapacity: We currently do not have sufficient m7i\.large capacity in the Availability Zone you requested \(us-east-1a\)\. .* AWS has none of these there right now/,
   );
@@ -149,7 +152,7 @@ it.each([
   ],
   ["a throttle", () => rack.cloud.faults.throttle(100_000), /^AWS: RequestLimitExceeded: .* AWS asks for patience/],
 ])("tells %s in words for people, harms no node, and goes on when it is over", async (_what, begin, words) => {
-  const running = await needOne(60);
+  const running = await needOne(40);
   const before = (await rows()).length;
   await waitUntil("it runs", async () => (await client.job(running)).counts.active === 1, 90_000);
   await waitUntil("its burst is settled", async () => (await rows()).every(({ state }) => state === "live" || state === "gone"), 30_000);
@@ -228,3 +231,54 @@ it("tells a machine that the cloud does not end as leaked, with its price, and e
   expect(await ok(["fsck", environment, "--fix"])).toContain(`${row.id} is gone after all`);
   await expectNothingLeft();
 });
+
+it("never touches the machines of another environment of the same name in the same account", async () => {
+  const base = { provider: "aws", region, instanceType: "m7i.large", count: 1, zones: [`${region}a`], ...rack.access };
+  rack.write({ pools: { base }, burst: burst() });
+  await ok(["up", environment, "--yes"]);
+  const other = makeCheckout(environment);
+  const inOther = (words: readonly string[]) => other.spillway([...words, environment], { env: { ...rack.env } });
+  try {
+    const host = await rack.lab.addHost({ name: "own2" });
+    const hosts = {
+      provider: "ssh",
+      user: "ops",
+      key: rack.lab.keyFile,
+      hosts: [{ host: host.address, name: "own", hostKey: host.hostKey }],
+    };
+    const value = { masters: { pool: "rack", endpoint: `https://${host.address}:7070` }, pools: { rack: hosts, base }, burst: burst() };
+    const file = join(other.directory, "stacks/environment", `Pulumi.${environment}.yaml`);
+    writeFileSync(file, stringify({ config: { "spillway:environment": value } }));
+    expect(await inOther(["up", "--yes"])).toMatchObject({ code: 0 });
+    const ours = idsByEnvironment();
+    expect(Object.values(ours)).toEqual([1, 1].map(() => [expect.stringMatching(/^i-/)]));
+
+    // Both search for what nobody accounts for, again and again, while one of them buys and gives back.
+    await untilSucceeded(await needOne(2));
+    await untilAllGone();
+    const asked = rack.cloud.calls.filter((call) => call === "DescribeInstances").length;
+    await waitUntil("both have searched", () => rack.cloud.calls.filter((call) => call === "DescribeInstances").length > asked + 8, 60_000);
+    expect(idsByEnvironment()).toEqual(ours);
+    for (const outcome of [await inOther(["fsck"]), await rack.spillway(["fsck", environment])])
+      expect(outcome).toMatchObject({ code: 0, stdout: expect.stringContaining("Nothing is wrong.") });
+    expect((await inOther(["up", "--yes"])).stdout).toContain("Nothing changed.");
+
+    expect(await inOther(["destroy", "--yes"])).toMatchObject({ code: 0 });
+    const { environmentId } = readContext(rack.checkout);
+    expect(idsByEnvironment()).toEqual({ [environmentId]: ours[environmentId] });
+    expect(await ok(["up", environment, "--yes"])).toContain("Nothing changed.");
+    expect(await nodeStates(client)).toEqual({ own: "ready", "base-1": "ready" });
+  } finally {
+    other.remove();
+  }
+  await ok(["destroy", environment, "--yes"]);
+  expect(await cloudInventory(rack.cloud.url)).toEqual(emptyInventory);
+});
+
+/** Ids of the cloud's machines by the environment that they are tagged with. */
+function idsByEnvironment(): Record<string, string[]> {
+  const found: Record<string, string[]> = {};
+  for (const { id, description } of rack.cloud.instances())
+    (found[tagOf(description.Tags, "spillway:environment-id") ?? "none"] ??= []).push(id);
+  return found;
+}

@@ -70,11 +70,14 @@ it("keeps nodes and their tasks while the burster dies and comes back", async ()
     async () => (await client.job("long")).indexes.every(({ attempts }) => attempts[0]?.state === "running"),
     30_000,
   );
+  const connected = async () => (await client.node("base-1")).agentSince ?? 0;
+  const before = await connected();
   const [burster] = burstersOf(rack.checkout);
   if (burster === undefined) throw new Error("no burster");
   process.kill(burster.pid, "SIGKILL");
   await waitUntil("another burster runs", () => burstersOf(rack.checkout).some(({ pid }) => pid !== burster.pid), 30_000);
-  await waitUntil("the node is ready again", async () => (await nodeStates(client))["base-1"] === "ready", 60_000);
+  await waitUntil("its agent is connected anew", async () => (await connected()) > before, 60_000);
+  expect(await nodeStates(client)).toMatchObject({ "base-1": "ready" });
   for (const { attempts } of (await client.job("long")).indexes) expect(attempts).toHaveLength(1);
 });
 

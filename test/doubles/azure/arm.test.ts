@@ -1,24 +1,29 @@
 /** The Azure of the tests by its API: what it refuses, what it keeps, and what goes wrong on command. Machines are only remembered. */
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { waitUntil } from "../../support/wait-until.ts";
 import { type AzureCloud, startAzureCloud } from "../azure-cloud.ts";
 import type { PlacedHost } from "../cloud-hosts.ts";
 
 const location = "westeurope";
 let cloud: AzureCloud<PlacedHost>;
+let groups = 0;
+/** Each test has its own. */
 let group = "";
 let network = "";
 
-beforeEach(async () => {
+beforeAll(async () => {
   cloud = await startAzureCloud();
-  group = `/subscriptions/${cloud.subscription}/resourceGroups/g`;
+}, 30_000);
+beforeEach(async () => {
+  group = `/subscriptions/${cloud.subscription}/resourceGroups/g${++groups}`;
   network = `${group}/providers/Microsoft.Network`;
   await put(group, { location });
   const subnets = [{ name: "machines", properties: { addressPrefix: "10.0.0.0/24" } }];
   await put(`${network}/virtualNetworks/net`, { location, properties: { addressSpace: { addressPrefixes: ["10.0.0.0/16"] }, subnets } });
 });
-afterEach(async () => {
-  await cloud.stop();
+afterEach(() => cloud.faults.mend());
+afterAll(async () => {
+  await cloud?.stop();
 });
 
 interface Told {
@@ -81,8 +86,16 @@ async function putMachine(name: string, more: object = {}): Promise<Told> {
   });
 }
 
+function idsHere(): string[] {
+  return cloud.arm.ids().filter((id) => id.startsWith(`${group}/`) || id === group);
+}
+
 function left(name: string): string[] {
-  return cloud.arm.ids().filter((id) => id.endsWith(`/${name}`) || id.endsWith(`/${name}-disk`));
+  return idsHere().filter((id) => id.endsWith(`/${name}`) || id.endsWith(`/${name}-disk`));
+}
+
+function machinesHere() {
+  return cloud.machines().filter(({ id }) => id.startsWith(`${group}/`));
 }
 
 test("a machine is being made until its operation is done, has its addresses, and takes all with it when it goes", async () => {
@@ -90,7 +103,7 @@ test("a machine is being made until its operation is done, has its addresses, an
   expect(told).toMatchObject({ status: 201, body: { properties: { provisioningState: "Creating" } } });
   expect(JSON.stringify(told.body)).not.toContain("customData");
   expect(await settled(told)).toMatchObject({ status: "Succeeded" });
-  const [machine] = cloud.machines();
+  const [machine] = machinesHere();
   const { body: card } = await ask("GET", `${network}/networkInterfaces/a`);
   expect(JSON.stringify(card)).toContain(`"privateIPAddress":"${machine?.host.address}"`);
   expect(await settled(await ask("DELETE", machineId("a")))).toMatchObject({ status: "Succeeded" });
@@ -125,11 +138,9 @@ test("a name that is taken, an interface or an address that is in use, and a sub
 
 test("with a group goes all that is in it, and nothing is made in it meanwhile", async () => {
   await settled(await putMachine("a"));
-  const deleted = ask("DELETE", group);
-  const told = await deleted;
-  expect(told.status).toBe(202);
-  await waitUntil("it is gone", () => cloud.arm.ids().length === 0);
-  expect(cloud.machines()).toEqual([]);
+  expect((await ask("DELETE", group)).status).toBe(202);
+  await waitUntil("it is gone", () => idsHere().length === 0);
+  expect(machinesHere()).toEqual([]);
   expect((await ask("PUT", `${network}/publicIPAddresses/b`, { location, sku: { name: "Standard" } })).body.error?.code).toBe(
     "ResourceGroupNotFound",
   );
@@ -156,7 +167,7 @@ test("a slow machine is done after so many looks, however fast time goes", async
 test("a machine that nobody is told of is made all the same", async () => {
   cloud.faults.createNeverAnswers();
   void putMachine("a").catch(() => undefined);
-  await waitUntil("the machine is there", () => cloud.machines().length === 1);
+  await waitUntil("the machine is there", () => machinesHere().length === 1);
 });
 
 test("a deletion that lies leaves the machine where it is", async () => {

@@ -23,7 +23,7 @@ export function shown(held: Held): object {
     properties: {
       ...others,
       ...(osProfile === undefined ? {} : { osProfile: told }),
-      provisioningState: provisioningState(held),
+      ...(type.startsWith("Microsoft.Authorization/") ? {} : { provisioningState: provisioningState(held) }),
     },
   };
 }

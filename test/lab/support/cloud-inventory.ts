@@ -1,5 +1,6 @@
 /** What the cloud's double holds, counted at the cloud itself, past everything of ours. */
 import {
+  AllocateAddressCommand,
   DescribeAddressesCommand,
   DescribeInstancesCommand,
   DescribeInternetGatewaysCommand,
@@ -40,8 +41,7 @@ export const emptyInventory: CloudInventory = {
 };
 
 export async function cloudInventory(url: string): Promise<CloudInventory> {
-  const credentials = { accessKeyId: "double", secretAccessKey: "double" };
-  const client = new EC2Client({ endpoint: url, region, credentials });
+  const client = clientOf(url);
   try {
     const [reservations, volumes, addresses, interfaces, keys, groups, gateways, subnets, networks] = await Promise.all([
       client.send(new DescribeInstancesCommand({})),
@@ -70,6 +70,24 @@ export async function cloudInventory(url: string): Promise<CloudInventory> {
   } finally {
     client.destroy();
   }
+}
+
+/** An address as one is left by an engine that was killed when the cloud had made it. Returns its id. */
+export async function unrecordedAddress(url: string, environmentId: string): Promise<string> {
+  const client = clientOf(url);
+  const Tags = [{ Key: "spillway:environment-id", Value: environmentId }];
+  try {
+    const made = await client.send(
+      new AllocateAddressCommand({ Domain: "vpc", TagSpecifications: [{ ResourceType: "elastic-ip", Tags }] }),
+    );
+    return made.AllocationId ?? "";
+  } finally {
+    client.destroy();
+  }
+}
+
+function clientOf(url: string): EC2Client {
+  return new EC2Client({ endpoint: url, region, credentials: { accessKeyId: "double", secretAccessKey: "double" } });
 }
 
 function ids(found: readonly (string | undefined)[] = []): string[] {
