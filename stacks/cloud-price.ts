@@ -19,6 +19,17 @@ export function cloudHourly(cloud: CloudName, machine: PricedMachine): number | 
   return catalog === undefined ? undefined : hourlyIn(catalog, machine);
 }
 
+/** Of what a machine costs in all the part that is for itself, without its disk and address, as far as their prices are known. USD/hour. */
+export function machineShare(
+  cloud: CloudName,
+  { region, diskGiB, address, hourly }: Pick<PricedMachine, "region" | "diskGiB" | "address"> & { readonly hourly: number },
+): number {
+  const catalog = cachedCatalog({ cloud, region });
+  if (catalog === undefined) return hourly;
+  const others = diskHourly(catalog, diskGiB) + (address === "private" ? 0 : catalog.publicAddress);
+  return others < hourly ? hourly - others : hourly;
+}
+
 /** The same from one catalog; pure. Without a zone the dearest zone's price counts. */
 export function hourlyIn(catalog: Catalog, { instanceType, market, zone, diskGiB, address }: PricedMachine): number | undefined {
   const entry = catalog.entries.find((one) => one.instanceType === instanceType);

@@ -12,7 +12,7 @@ import { jumpChain } from "../providers/ssh/jump-chain.ts";
 import { SshMachine } from "../providers/ssh/ssh-machine.ts";
 import type { BurstPool } from "./burst-settings.ts";
 import { type MadeNetworks, networkKey } from "./cloud-networks.ts";
-import { cloudHourly } from "./cloud-price.ts";
+import { cloudHourly, machineShare } from "./cloud-price.ts";
 import { cloudMachineResource, type SelfJoining } from "./cloud-resource.ts";
 import type { CloudBurstPool } from "./cloud-settings.ts";
 import type { Clouds, FoundMachines } from "./clouds.ts";
@@ -177,7 +177,7 @@ function boughtMachine(
         arch: instanceArch(cloud, instanceType),
         market,
         // What was set aside for it is the most that it may cost.
-        ...(market === "spot" ? { maxSpotPrice: hourly } : {}),
+        ...(market === "spot" ? { maxSpotPrice: machineShare(cloud, { region, diskGiB, address, hourly }) } : {}),
         image,
         diskGiB,
         address,

@@ -91,8 +91,10 @@ async function start(machine: Machine, timing: AwsTiming): Promise<void> {
     const instance = await instanceOf(machine);
     if (instance === undefined || instance.status === "gone") throw gone(machine);
     if (instance.state !== "running") return undefined;
-    // Behind a jump host only a login tells. Without a fixed address it has another one after each start.
-    return machine.jump !== undefined || (await timing.canDial(instance.host ?? machine.host, machine.port)) ? true : undefined;
+    // Behind a jump host only a login tells, and nobody logs in to one that joins by itself. Without a fixed address it has another one after each start.
+    return machine.jump !== undefined || machine.join !== undefined || (await timing.canDial(instance.host ?? machine.host, machine.port))
+      ? true
+      : undefined;
   });
   if (isUp !== true)
     throw notThereYet(

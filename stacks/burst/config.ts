@@ -42,6 +42,8 @@ export function burstLayout(directory: string) {
     project: join(directory, "project"),
     /** The supervisor's and the burster's process ids. */
     unit: join(directory, "unit"),
+    /** The regions of clouds that were ever bought in. */
+    boughtIn: join(directory, "bought-in.json"),
     /** The ledger that was known last. */
     ledger: join(directory, "known-ledger.json"),
   };

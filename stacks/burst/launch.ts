@@ -4,11 +4,13 @@ import { withCrashPoint } from "../../agent/contract/crash-point.ts";
 import { describeError, SpillwayError } from "../../agent/contract/errors.ts";
 import type { BurstEvent, BurstRow, LaunchPhase, LaunchProblem } from "../../agent/contract/ledger.ts";
 import { formatDuration } from "../../agent/contract/quantities.ts";
+import { placeOfOffer } from "../../providers/offers.ts";
 import { providerOf } from "../../providers/registry.ts";
 import { refusedBy } from "../cloud-refusal.ts";
 import { cloudsOf, loadClouds } from "../clouds.ts";
 import { engineWords } from "../engine-words.ts";
 import { trackProgress } from "../workflow/progress.ts";
+import { rememberPlace } from "./bought-in.ts";
 import type { BursterConfig } from "./config.ts";
 import { launchTimes } from "./launch-times.ts";
 import { endMachine, endThing, listBurstMachines } from "./machines.ts";
@@ -43,6 +45,8 @@ export async function launchBurst(burst: string, operation: Operation): Promise<
   if (row?.state !== "launching") return;
   const leftMs = known.state === "intent" ? row.launchTimeoutMs : (row.at.launching ?? 0) + row.launchTimeoutMs - Date.now();
   if (leftMs <= 0) return await endLate(burst, operation, "");
+  if (row.provider === "aws" || row.provider === "azure")
+    rememberPlace(operation.config, { cloud: row.provider, region: placeOfOffer(row.offer).region });
   // A cloud makes another machine when it is asked again: what a former run has made and nobody has recorded goes first.
   if (known.state === "launching") await endUnrecorded(row, operation);
   const outOfTime = AbortSignal.timeout(leftMs);

@@ -11,6 +11,7 @@ import type { ListedMachine, ListedThing, Listing as ProviderListing } from "../
 import { providerOf } from "../../providers/registry.ts";
 import { machineOfHost } from "../../providers/ssh/inventory.ts";
 import { cloudScopes } from "../cloud-scopes.ts";
+import { boughtIn } from "./bought-in.ts";
 import type { BursterConfig } from "./config.ts";
 import { knownStacks } from "./stack.ts";
 
@@ -38,12 +39,17 @@ export async function listBurstMachines(config: BursterConfig, signal?: AbortSig
     "local",
     ...used.map(({ provider }) => provider),
     ...Object.values(config.pools).map(({ provider }) => provider),
+    ...boughtIn(config).map(({ cloud }) => cloud),
   ]);
   const scope = {
     directory: config.machines,
     hosts: await hostsToAsk(config),
     identityOf: (machine: Machine) => readMachineIdentity({ machine, ...(signal === undefined ? {} : { signal }) }),
-    clouds: cloudScopes([...Object.values(config.pools), ...used.map(({ provider, attributes: { region } }) => ({ provider, region }))]),
+    clouds: cloudScopes([
+      ...Object.values(config.pools),
+      ...used.map(({ provider, attributes: { region } }) => ({ provider, region })),
+      ...boughtIn(config).map(({ cloud: provider, region }) => ({ provider, region })),
+    ]),
   };
   const lists = await Promise.all([...providers].map((name) => providerOf(name).list(config.environmentId, scope)));
   return {

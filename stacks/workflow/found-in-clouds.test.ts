@@ -35,7 +35,14 @@ test("a machine that was made in place of a recorded one is found", () => {
   expect(unrecordedMachines([listed("base-1", "i-1"), listed("base-1", "i-2")], new Set(["i-1"]))).toEqual({ "base-1": "i-2" });
 });
 
-test("of two that no state holds under one name neither is taken, and none of a burst", () => {
+test("two that no state holds under one name are refused, both named, and none of a burst is looked at", () => {
   const two = [listed("base-1", "i-1"), listed("base-1", "i-2")];
-  expect(unrecordedMachines([...two, listed("b-1-1", "i-3", { burst: "b-1" })], new Set())).toEqual({});
+  expect(() => unrecordedMachines(two, new Set())).toThrow(
+    expect.objectContaining({ code: "machines-of-one-name", message: expect.stringContaining("i-1, i-2") }),
+  );
+  expect(unrecordedMachines([listed("b-1-1", "i-3", { burst: "b-1" })], new Set())).toEqual({});
+});
+
+test("a machine that stops is not taken over: it may be on its way out", () => {
+  expect(unrecordedMachines([listed("base-1", "i-1", { status: "stopped" })], new Set())).toEqual({});
 });

@@ -27,8 +27,8 @@ export async function foundInClouds(
 }
 
 /**
- * By name, those of node pools that the state does not hold and that there is one of; pure. Of two under one name neither is
- * taken: `fsck` tells them.
+ * By name, those of node pools that the state does not hold; pure. Throws `machines-of-one-name` for two under one name, since
+ * taking either, or making a third, would leave one that is paid for and does nothing.
  *
  * What is recorded must not be among them: the engine never replaces a resource that is still said to be imported ("previously-
  * imported resources that still specify an ID may not be replaced"), and one whose id it has in another spelling, as Azure may
@@ -36,13 +36,21 @@ export async function foundInClouds(
  */
 export function unrecordedMachines(listed: readonly ListedMachine[], recorded: ReadonlySet<string>): FoundMachines {
   const known = new Set([...recorded].map((id) => id.toLowerCase()));
-  const strange = listed.filter(({ burst, machine }) => burst === undefined && !known.has(machine.providerId.toLowerCase()));
-  const byName = Map.groupBy(strange, ({ machine }) => machine.name);
-  return Object.fromEntries(
-    [...byName].flatMap(([name, [first, ...others]]) =>
-      first === undefined || others.length > 0 ? [] : [[name, first.machine.providerId]],
-    ),
+  const strange = listed.filter(
+    // What stops may be on its way out.
+    ({ burst, machine, status }) => status === "running" && burst === undefined && !known.has(machine.providerId.toLowerCase()),
   );
+  const byName = Map.groupBy(strange, ({ machine }) => machine.name);
+  for (const [name, same] of byName) {
+    if (same.length === 1) continue;
+    const ids = same.map(({ machine }) => machine.providerId);
+    throw new SpillwayError(`its cloud has ${same.length} machines of this name that no state knows: ${ids.join(", ")}`, {
+      code: "machines-of-one-name",
+      where: `machine ${name}`,
+      hint: "Runs that were killed have left them. Delete all but one of them in the cloud, and run it again.",
+    });
+  }
+  return Object.fromEntries([...byName].flatMap(([name, [only]]) => (only === undefined ? [] : [[name, only.machine.providerId]])));
 }
 
 /** What each of the clouds lists of the environment. */

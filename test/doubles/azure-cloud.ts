@@ -4,6 +4,7 @@
  */
 import { type ArmDouble, startArmDouble } from "./azure/arm.ts";
 import { attestedDataSigner } from "./azure/attested-data.ts";
+import { catalog } from "./azure/catalog.ts";
 import type { AzureFaults } from "./azure/faults.ts";
 import { type AzureMachine, keepMachines } from "./azure/machines.ts";
 import { azureMetadata } from "./azure/metadata.ts";
@@ -17,7 +18,7 @@ export interface AzureCloud<Host extends PlacedHost> {
   readonly subscription: string;
   /** What a process needs in its environment to talk to this cloud and no other. */
   readonly environment: Readonly<Record<string, string>>;
-  /** What is there, sizes, prices, quotas, requests so far, and what was asked that it does not know. */
+  /** What is there, what it sells (a few sizes in `westeurope`), requests so far, and what was asked that it does not know. */
   readonly arm: ArmDouble;
   /** All that have a host now. */
   machines(): AzureMachine<Host>[];
@@ -55,6 +56,7 @@ export async function startAzureCloud(hosts: HostMaker<PlacedHost> = pretendHost
   };
   const metadata = azureMetadata({ machines: () => machines.present(), signer, others });
   const arm = await startArmDouble({ token, machines, principalOf: metadata.principalOf });
+  Object.assign(arm, catalog);
   const endMetadata = await hosts.metadata?.(metadata.handle);
   timers.add(setInterval(() => machines.look(), lookEveryMs));
 

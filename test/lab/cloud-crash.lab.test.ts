@@ -132,7 +132,12 @@ async function unaccounted(): Promise<string | undefined> {
   const live = known.filter(({ state }) => state === "live").flatMap(({ nodes }) => nodes);
   const machines = counted(machinesByNode());
   const bought = Object.fromEntries(Object.entries(machines).filter(([node]) => !node.startsWith("base-")));
-  const [wanted, found] = [oneEach(live), bought].map((one) => JSON.stringify(Object.entries(one).toSorted()));
+  const [wanted, found] = [oneEach(live), bought].map((one) =>
+    Object.entries(one)
+      .map(([node, count]) => `${node} ${count}`)
+      .toSorted()
+      .join(", "),
+  );
   return wanted === found ? undefined : `live by the ledger: ${wanted}; by the cloud: ${found}`;
 }
 
