@@ -52,7 +52,12 @@ export function cloudMachineResource(wish: CloudMachineWish, clouds: Clouds, opt
   const { name, pool, burst, environmentId } = identity;
   const seed = new MachineSeed(
     `seed-${name}`,
-    { name, user: cloudUser, authorizedKeys: [...authorizedKeys], ...(selfJoin === undefined ? {} : joinArgs(wish, selfJoin, clouds)) },
+    {
+      name,
+      user: cloudUser,
+      authorizedKeys: [...authorizedKeys],
+      ...(selfJoin === undefined ? { born: bornWith(authorizedKeys) } : joinArgs(wish, selfJoin, clouds)),
+    },
     options,
   );
   const made = cloudMaker(clouds, cloud).machine({ ...spec, userData: seed.userData }, identity, network, {
@@ -87,6 +92,11 @@ export function cloudMachineResource(wish: CloudMachineWish, clouds: Clouds, opt
     { ...options, dependsOn: [made.resource] },
   );
   return { resource, machine: resource.machine, privateHost: resource.privateHost };
+}
+
+/** With other keys it is another seed: a machine that its cloud takes away must not come back with the keys of former times. */
+function bornWith(authorizedKeys: readonly string[]): string {
+  return JSON.stringify({ authorizedKeys });
 }
 
 /** What is given to the seed of a machine that joins by itself. */

@@ -61,8 +61,8 @@ it("makes of a cloud's node pool one network, and for each machine its seed, the
   expect(ofType(all, ":Vpc")).toHaveLength(1);
   expect(ofType(all, ":Instance").map(({ name }) => name)).toEqual(["base-1", "base-2"]);
   expect(ofType(all, ":MachineSeed").map(({ inputs }) => inputs)).toEqual([
-    { name: "base-1", user: "spillway", authorizedKeys: [key] },
-    { name: "base-2", user: "spillway", authorizedKeys: [key] },
+    { name: "base-1", user: "spillway", authorizedKeys: [key], born: JSON.stringify({ authorizedKeys: [key] }) },
+    { name: "base-2", user: "spillway", authorizedKeys: [key], born: JSON.stringify({ authorizedKeys: [key] }) },
   ]);
   expect(ofType(all, ":CloudHost").map(({ inputs }) => inputs)).toMatchObject([
     {

@@ -34,8 +34,8 @@ export const azureProvider: Provider = {
       const { compute, pollMs } = await azureClients(subscription);
       const options = { updateIntervalInMs: pollMs };
       await withCrashPoint("cloud.start", () => untilDone(compute.virtualMachines.start(resourceGroup, name, options), where));
-      // Behind a jump host only a login tells.
-      if (machine.jump !== undefined) return;
+      // Behind a jump host only a login tells, and nobody logs in to one that joins by itself.
+      if (machine.jump !== undefined || machine.join !== undefined) return;
       await untilSo(() => canDial(machine.host, machine.port), where, { firstPauseMs: pollMs, deadlineMs: longestBootMs });
     });
   },

@@ -16,7 +16,7 @@ import {
 import { region } from "./cloud-rack.ts";
 
 /** Ids by kind; what the account had from the start (its default network) is left out. */
-export interface CloudInventory {
+interface CloudInventory {
   readonly instances: readonly string[];
   readonly disks: readonly string[];
   readonly addresses: readonly string[];
