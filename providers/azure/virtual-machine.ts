@@ -125,7 +125,7 @@ function makeAddress(spec: AzureMachineSpec, place: Place, options: AzureOptions
       deleteOption: keptOrGone(spec),
       tags: { ...place.tags, Name: called },
     },
-    importing(options, `Microsoft.Network/publicIPAddresses/${withLife(called, spec)}`),
+    replacedAfter(importing(options, `Microsoft.Network/publicIPAddresses/${withLife(called, spec)}`)),
   );
 }
 
@@ -156,8 +156,16 @@ function makeInterface(
       ],
       tags: { ...place.tags, Name: called },
     },
-    importing(options, `Microsoft.Network/networkInterfaces/${withLife(called, spec)}`),
+    replacedAfter(importing(options, `Microsoft.Network/networkInterfaces/${withLife(called, spec)}`)),
   );
+}
+
+/**
+ * The former one goes last: Azure deletes neither an address while an interface holds it, nor an interface while a machine does
+ * ("PublicIPAddressCannotBeDeleted"), and Pulumi's provider would delete first whatever has a name of its own.
+ */
+function replacedAfter(options: AzureOptions): AzureOptions {
+  return { ...options, deleteBeforeReplace: false };
 }
 
 /** The options of a part of the machine: where the machine is taken over, so is the part beside it in its group, or with "" the group. */

@@ -152,11 +152,18 @@ async function strangeInPools(environment: string): Promise<FsckFinding[]> {
   const strangers = listings
     .flatMap((listing) => listing.machines)
     .filter(({ machine, burst }) => burst === undefined && !known.has(machine.providerId.toLowerCase()))
-    .map(({ machine }) => ({
-      kind: "unknown-pool-machine" as const,
-      found: `machine ${machine.name} (${machine.providerId}) is there and in no stack`,
-      next: `An interrupted up may have made it: ./spillway up ${environment} takes it over.`,
-    }));
+    .map(({ machine: { name, providerId } }) => {
+      // What an engine had asked for before it was killed may come after the next one has asked again.
+      const first = machines.find(({ machine }) => machine.name === name)?.machine.providerId;
+      return {
+        kind: "unknown-pool-machine" as const,
+        found: `machine ${name} (${providerId}) is there and in no stack`,
+        next:
+          first === undefined
+            ? `An interrupted up may have made it: ./spillway up ${environment} takes it over.`
+            : `It is a second one beside ${first}: end it in its cloud, or keep it until ./spillway destroy ${environment} does.`,
+      };
+    });
   const things = listings
     .flatMap((listing) => listing.things)
     .filter(({ id, burst, of }) => burst === undefined && of === undefined && !known.has(id.toLowerCase()))

@@ -42,3 +42,10 @@ it("tells what made a program fail once, without the inputs on the way and the s
   says(`error serializing property "ami": ${reason}${stack}`);
   expect(errors).toEqual(["invocation of aws:ec2/getAmi:getAmi returned an error: 1 error occurred:\n\t* the reason"]);
 });
+
+it("leaves out the frame of an error, also where the engine has put its own around it", () => {
+  const { onEvent, errors } = trackProgress({ onRow: () => undefined, onNotice: () => undefined });
+  const message = "1 error occurred:\n\t* 1 error occurred:\n\t* waiting for EC2 Instance (i-1) create: operation was canceled\n\n";
+  onEvent({ sequence: 0, timestamp: 0, diagnosticEvent: { message, color: "never", severity: "error" } });
+  expect(errors).toEqual(["waiting for EC2 Instance (i-1) create: operation was canceled"]);
+});

@@ -138,7 +138,7 @@ function plainText(message: string): string {
     message
       .replaceAll(/<\{%[^%]*%\}>/g, "")
       .replace(/^(creating|updating|deleting|reading|refreshing) urn:\S+: /, "")
-      .replace(/^(1 error occurred:\s*\n\s*\* )/, "")
+      .replace(/^(1 error occurred:\s*\n\s*\* )+/, "")
       .replace(/^(creating|updating|deleting|reading) urn:\S+: /, "")
       // A program that failed: the language host puts every input on the way before the reason, and its stack after it.
       .replace(/^(Unhandled exception: )?(Error: )?(?=error serializing property )/, "")

@@ -198,18 +198,25 @@ it("gives up a machine that boots without a network, and it goes", async () => {
 
 it("refuses a machine that answers with another host key than it was born with, and sends it nothing", async () => {
   const before = (await rows()).length;
-  rack.cloud.faults.slowCreate(15_000);
+  rack.cloud.faults.slowCreate(25_000);
   const id = await needOne(2);
   await waitUntil("a machine boots", () => rack.cloud.instances().length === 1, 60_000);
   rack.cloud.faults.mend();
   const [stranger] = rack.cloud.instances();
   if (stranger === undefined) throw new Error("no machine");
   const { host } = stranger;
-  const hasBooted = async () => (await host.exec(["cloud-init", "status"])).stdout.includes("done");
-  await waitUntil("cloud-init is done", hasBooted, 14_000);
+  const hasBooted = async () => host.isOn() && (await host.exec(["cloud-init", "status"])).stdout.includes("done");
+  await waitUntil("cloud-init is done", hasBooted, 24_000);
   await host.read("rm /etc/ssh/ssh_host_*; ssh-keygen -q -A; systemctl restart ssh");
+  // It stays for long enough to be looked at.
+  rack.cloud.faults.deleteLies(stranger.id);
   const failed = await untilFailed(before, launchTimeoutMs + 30_000);
   expect(failed.failure).toMatch(/host key/);
+  const log = await host.read("journalctl -u ssh --no-pager");
+  expect(log).toMatch(/\[preauth\]/);
+  expect(log).not.toMatch(/Accepted|authenticating user/);
+  expect((await host.exec("ls -d /opt/spillway /var/lib/spillway /etc/spillway")).stdout).toBe("");
+  rack.cloud.faults.mend();
   await untilSucceeded(id);
   await expectNothingLeft();
 });
@@ -217,6 +224,7 @@ it("refuses a machine that answers with another host key than it was born with, 
 it("tells a machine that the cloud does not end as leaked, with its price, and ends it once the cloud obeys", async () => {
   const id = await needOne(20);
   await waitUntil("it runs", async () => (await client.job(id)).counts.active === 1, 90_000);
+  await waitUntil("its burst is live", async () => (await rows()).some(({ state }) => state === "live"), 30_000);
   const row = (await rows()).find(({ state }) => state === "live");
   const machine = rack.cloud.instances().find(({ description }) => tagOf(description.Tags, "spillway:burst") === row?.id);
   if (row === undefined || machine === undefined) throw new Error("no burst");

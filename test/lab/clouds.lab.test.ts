@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Client } from "../../agent/contract/client.ts";
 import { submitOverflow, untilSucceeded } from "../support/burst-scenario.ts";
 import { waitUntil } from "../support/wait-until.ts";
-import { type CloudRack, cloudRack, region } from "./support/cloud-rack.ts";
+import { azureRegion, type CloudRack, cloudRack, region } from "./support/cloud-rack.ts";
 import { nodeStates, rackClient } from "./support/rack.ts";
 
 const environment = "rack";
@@ -11,7 +11,7 @@ let rack: CloudRack;
 let client: Client;
 
 beforeAll(async () => {
-  rack = await cloudRack(environment);
+  rack = await cloudRack(environment, { azure: true });
 });
 afterAll(async () => {
   client?.dispose();
@@ -24,16 +24,18 @@ async function ok(words: readonly string[], more: Readonly<Record<string, string
   return outcome.stdout;
 }
 
+const westPool = () => ({ provider: "azure", region: azureRegion, instanceType: "Standard_D2s_v5", count: 1, ...rack.access });
 const basePool = () => ({ provider: "aws", region, instanceType: "m7i.large", count: 2, zones: [`${region}a`], ...rack.access });
 
 it("brings up own hosts and machines of a cloud as one pool", async () => {
-  rack.write({ pools: { base: basePool() } });
+  rack.write({ pools: { base: basePool(), west: westPool() } });
   await ok(["up", environment, "--yes"]);
   client = rackClient(rack.checkout);
-  expect(await nodeStates(client)).toEqual({ own: "ready", "base-1": "ready", "base-2": "ready" });
+  expect(await nodeStates(client)).toEqual({ own: "ready", "base-1": "ready", "base-2": "ready", "west-1": "ready" });
   expect(rack.cloud.instances()).toHaveLength(2);
+  expect(rack.azure?.machines()).toHaveLength(1);
   const providers = (await client.nodes()).map(({ declaration }) => declaration.provider);
-  expect(providers.toSorted()).toEqual(["aws", "aws", "ssh"]);
+  expect(providers.toSorted()).toEqual(["aws", "aws", "azure", "ssh"]);
 });
 
 it("changes nothing when it is brought up again", async () => {
@@ -53,40 +55,43 @@ it("has no way in by the key that a machine was born with, and none to instance 
   expect(`${asked.stdout}${asked.stderr}`).toMatch(/unreachable|refused|denied|prohibit/i);
 });
 
-it.each(["rack", "base"])("runs a job on the node pool %s", async (pool) => {
+it.each(["rack", "base", "west"])("runs a job on the node pool %s", async (pool) => {
   expect(await ok(["run", "--cpu", "0.1", "--memory", "32Mi", "--node-pool", pool, "--", "hostname"])).not.toBe("");
 });
 
-it("bursts into the cloud while jobs overflow the pool, by its own prices, and gives the machines back", async () => {
+const burstPools = () => ({
+  aws: { provider: "aws", regions: [region], market: ["on-demand"], types: { cpu: [2, 2], names: ["c7i.*", "m7i.*"] }, ...rack.access },
+  azure: { provider: "azure", regions: [azureRegion], market: ["on-demand"], types: { cpu: [2, 2] }, ...rack.access },
+});
+
+it.each([
+  ["aws", () => rack.cloud.instances().length, 2],
+  ["azure", () => rack.azure?.machines().length, 1],
+] as const)("bursts into %s while jobs overflow the pool, by its own prices, and gives the machines back", async (cloud, count, usual) => {
   const burst = {
-    pools: {
-      overflow: {
-        provider: "aws",
-        regions: [region],
-        market: ["on-demand"],
-        types: { cpu: [2, 2], names: ["c7i.*", "m7i.*"] },
-        ...rack.access,
-      },
-    },
-    rules: [{ when: { pendingFor: "1s" } }],
+    pools: burstPools(),
+    rules: [{ when: { pendingFor: "1s" }, use: [cloud] }],
     maxNodes: 2,
     budget: { perHour: 1 },
     retire: { idleFor: "3s", minimumLife: "1s", drainDeadline: "10s" },
     sweep: { every: "3s", unknownAfter: "10s" },
   };
-  rack.write({ pools: { base: basePool() }, burst });
+  rack.write({ pools: { base: basePool(), west: westPool() }, burst });
   await ok(["up", environment, "--yes"]);
-  await submitOverflow(client, "flood", { count: 10, seconds: 15 });
-  const rows = async () => (await client.bursts({ all: true })).rows;
-  await waitUntil("a burst is used", async () => (await rows()).some(({ usedAt }) => usedAt !== undefined), 120_000);
-  await untilSucceeded(client, "flood", 180_000);
-  const nodes = (await client.job("flood")).indexes.flatMap(({ attempts }) => attempts.map(({ node }) => node));
+  const name = `flood-${cloud}`;
+  await submitOverflow(client, name, { count: 12, seconds: 15 });
+  const rows = async () => (await client.bursts({ all: true })).rows.filter(({ burstPool }) => burstPool === cloud);
+  await waitUntil("a burst is used", async () => (await rows()).some(({ usedAt }) => usedAt !== undefined), 180_000);
+  await untilSucceeded(client, name, 180_000);
+  const nodes = (await client.job(name)).indexes.flatMap(({ attempts }) => attempts.map(({ node }) => node));
   expect(nodes.filter((node) => node.startsWith("b-")).length).toBeGreaterThanOrEqual(1);
-  await waitUntil("every burst is gone", async () => (await rows()).every(({ state }) => state === "gone"), 120_000);
-  expect(rack.cloud.instances()).toHaveLength(2);
+  await waitUntil("every burst is gone", async () => (await rows()).every(({ state }) => state === "gone"), 180_000);
+  expect(count()).toBe(usual);
 });
 
 it("leaves nothing in the cloud when it is destroyed", async () => {
   await ok(["destroy", environment, "--yes"]);
   expect(rack.cloud.instances()).toEqual([]);
+  expect(rack.azure?.machines()).toEqual([]);
+  expect(rack.azure?.arm.ids()).toEqual([]);
 });

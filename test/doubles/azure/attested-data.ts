@@ -1,6 +1,6 @@
 /**
  * Signs attested data with a key of the double, in the form of "Azure Instance Metadata Service", "Attested data": PKCS#7 that holds
- * the document, by a certificate for `metadata.azure.com` under a root, here one of our own.
+ * the document and its signer's certificate alone, one for `metadata.azure.com` under a root, here one of our own.
  */
 import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -60,7 +60,7 @@ export async function attestedDataSigner(under: string = tmpdir()): Promise<Atte
         "-out",
         `${file}.p7`,
       ];
-      await run("openssl", [...words, "-signer", at("certificate.pem"), "-inkey", at("key.pem"), "-certfile", at("root.pem")]);
+      await run("openssl", [...words, "-signer", at("certificate.pem"), "-inkey", at("key.pem")]);
       return readFileSync(`${file}.p7`).toString("base64");
     },
     close: () => rmSync(directory, { recursive: true, force: true }),

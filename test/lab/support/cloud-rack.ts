@@ -4,19 +4,25 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { startPriceList } from "../../doubles/aws/price-list.ts";
+import { type AzureCloud, startAzureCloud } from "../../doubles/azure-cloud.ts";
 import { type Cloud, startCloud } from "../../doubles/cloud.ts";
 import { putPluginOnPath } from "../../doubles/plugin-on-path.ts";
+import { severalClouds } from "../../doubles/several-clouds.ts";
 import { type Checkout, makeCheckout } from "../../support/checkout.ts";
 import { startMoto } from "../../support/moto.ts";
 import type { CommandOutcome } from "../../support/outcome-of.ts";
 import { type CloudHost, labCloudHosts } from "./cloud-host.ts";
 import { bootLab, type Lab } from "./lab.ts";
 
+/** Where each of the doubles sells something. */
 export const region = "us-east-1";
+export const azureRegion = "westeurope";
 
 export interface CloudRack {
   readonly lab: Lab;
   readonly cloud: Cloud<CloudHost>;
+  /** Where it was asked for. */
+  readonly azure: AzureCloud<CloudHost> | undefined;
   readonly checkout: Checkout;
   /** What every command needs in its environment. */
   readonly env: Readonly<Record<string, string>>;
@@ -39,23 +45,33 @@ export interface CloudRackSettings {
 }
 
 /** Ends what was begun when a part does not come up. */
-export async function cloudRack(environment = "rack"): Promise<CloudRack> {
+export async function cloudRack(environment = "rack", { azure: hasAzure = false } = {}): Promise<CloudRack> {
   const lab = await bootLab({ hosts: [{ name: "own" }] });
   const ends: (() => Promise<void> | void)[] = [() => lab.close()];
   const close = async () => {
     for (const end of ends.toReversed()) await end();
   };
   try {
-    const cloud = await startCloud(await startMoto(), await labCloudHosts(lab));
+    const hosts = severalClouds(await labCloudHosts(lab));
+    const cloud = await startCloud(await startMoto(), hosts());
     ends.push(() => cloud.stop());
+    const azure = hasAzure ? await startAzureCloud(hosts()) : undefined;
+    ends.push(() => azure?.stop());
     const prices = await startPriceList(region);
     ends.push(() => prices.stop());
-    const plugin = putPluginOnPath("aws", lab.directory);
+    const plugins = [putPluginOnPath("aws", lab.directory), ...(hasAzure ? [putPluginOnPath("azure-native", lab.directory)] : [])];
+    const path = [...plugins.map(({ directory }) => directory), process.env.PATH ?? ""].join(":");
     const pricesDirectory = mkdtempSync(join(tmpdir(), "spillway-prices-"));
     ends.push(() => rmSync(pricesDirectory, { recursive: true, force: true }));
     const checkout = makeCheckout(environment);
     ends.push(() => checkout.remove());
-    const env = { ...cloud.environment, AWS_ENDPOINT_URL_PRICING: prices.url, SPILLWAY_PRICES: pricesDirectory, PATH: plugin.path };
+    const env = {
+      ...cloud.environment,
+      ...azure?.environment,
+      AWS_ENDPOINT_URL_PRICING: prices.url,
+      SPILLWAY_PRICES: pricesDirectory,
+      PATH: path,
+    };
     const own = lab.host("own");
     const access = {
       key: lab.keyFile,
@@ -65,6 +81,7 @@ export async function cloudRack(environment = "rack"): Promise<CloudRack> {
     return {
       lab,
       cloud,
+      azure,
       checkout,
       env,
       access,
