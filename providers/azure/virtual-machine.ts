@@ -100,7 +100,8 @@ export function makeAzureMachine(spec: AzureMachineSpec, options: AzureOptions):
     providerId: machine.id.apply(machineId),
     host: address === undefined ? privateHost : pulumi.all([address.ipAddress, privateHost]).apply(([open, inner]) => open ?? inner),
     privateHost,
-    zone: machine.zones.apply((zones) => zones?.[0] ?? ""),
+    // Not what Azure says of it: an output that a machine without zones lacks is unknown to a preview.
+    zone: pulumi.output(spec.zone ?? ""),
     vmId: machine.vmId.apply((id) => id.toLowerCase()),
   };
 }

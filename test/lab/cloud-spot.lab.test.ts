@@ -1,5 +1,7 @@
 /** A spot machine that its cloud takes back: every task of it runs elsewhere before it goes, and its burst is closed. */
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import type { Client } from "../../agent/contract/client.ts";
 import type { BurstRow } from "../../agent/contract/ledger.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -41,6 +43,13 @@ afterAll(async () => {
   await rack?.close();
 });
 
+/** What one test has left must not be taken for another's. */
+afterEach(async () => {
+  if (!existsSync(join(rack.checkout.state, "context.json"))) return;
+  for (const { id } of [...(await client.jobs("pending")), ...(await client.jobs("running"))]) await client.cancelJob(id);
+  await untilAllGone();
+});
+
 async function ok(words: readonly string[]): Promise<void> {
   const outcome = await rack.spillway(words);
   expect(outcome, `./spillway ${words.join(" ")}\n${outcome.stderr}`).toMatchObject({ code: 0 });
@@ -57,10 +66,15 @@ async function submitTasks(name: string): Promise<void> {
 
 /** Takes all cores of the own host, so that what comes after it needs a machine of the cloud. */
 async function fillOwn(name: string): Promise<void> {
-  const own = (await client.nodes()).find((node) => node.name === "own");
-  if (own === undefined) throw new Error("no own host");
-  const resources = { cpu: own.capacity.cpu - own.used.cpu, memory: 16 };
-  await client.submitJob({ name, command: ["sleep", "3600"], resources, nodePool: "rack", graceMs: 500 });
+  await waitUntil("the own host is idle", async () => (await client.node("own")).tasks === 0, 30_000);
+  const { capacity } = await client.node("own");
+  await client.submitJob({
+    name,
+    command: ["sleep", "3600"],
+    resources: { cpu: capacity.cpu, memory: 16 },
+    nodePool: "rack",
+    graceMs: 500,
+  });
   await waitUntil("the own host is full", async () => (await client.job(name)).counts.active === 1, 10_000);
 }
 
@@ -75,7 +89,11 @@ async function whereItRuns(name: string): Promise<Record<string, number>> {
 /** The one machine of the burst that is live, on which all tasks of the job run. */
 async function untilBurstCarries(name: string) {
   const carrier = async () => Object.entries(await whereItRuns(name)).find(([node, count]) => node.startsWith("b-") && count === tasks);
-  await waitUntil(`${name} runs on a machine of the cloud`, async () => (await carrier()) !== undefined, 120_000);
+  await waitUntil(`${name} runs on a machine of the cloud`, async () => (await carrier()) !== undefined, 120_000).catch(
+    async (cause: unknown) => {
+      throw new Error(`${String(cause)}: ${(await client.explain(`job/${name}`)).summary}`, { cause });
+    },
+  );
   const row = (await rows()).find(({ state }) => state === "live");
   const machine = rack.cloud.instances().find(({ description }) => tagOf(description.Tags, "spillway:burst") === row?.id);
   if (row === undefined || machine === undefined) throw new Error("no burst carries it");
@@ -119,8 +137,6 @@ it.each([120, 30])("runs 20 of 20 tasks elsewhere before a machine goes that is 
   }
   await expectClosed(row, machine.id);
   expect(await whereItRuns(name)).toEqual({ own: tasks });
-  await client.cancelJob(name);
-  await untilAllGone();
   expect(await nodeStates(client)).toEqual({ own: "ready" });
 });
 
@@ -137,9 +153,6 @@ it("buys another machine for its tasks when there is no room elsewhere", async (
   );
   await expectTold(node);
   await expectClosed(row, machine.id);
-  await client.cancelJob("tasks-full");
-  await client.cancelJob("filler-full");
-  await untilAllGone();
 });
 
 it("cordons a machine that its cloud advises to leave, and keeps its tasks", async () => {
@@ -151,9 +164,6 @@ it("cordons a machine that its cloud advises to leave, and keeps its tasks", asy
   await waitUntil("it is told", told, 30_000);
   expect(await client.node(node)).toMatchObject({ state: "ready", scheduling: "cordoned" });
   expect(await whereItRuns("tasks-advice")).toEqual({ [node]: tasks });
-  await client.cancelJob("tasks-advice");
-  await client.cancelJob("filler-advice");
-  await untilAllGone();
 });
 
 it("leaves nothing in the cloud when it is destroyed", async () => {
