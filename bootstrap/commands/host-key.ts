@@ -9,8 +9,19 @@ const marker = "/etc/ssh/spillway-seed";
 /** Prints `seed=yes` where the key that the machine was born with still counts. */
 export const readSeedState = `if [ -e ${marker} ]; then echo seed=yes; fi`;
 
-/** sshd reads its keys when it starts; those who are logged in stay. */
-const reload = "kill -HUP $(cat /run/sshd.pid)";
+/**
+ * sshd reads its keys when it starts; those who are logged in stay. While it begins anew, by this or by cloud-init's last
+ * steps, it has no process id for a moment: for 10 s at most.
+ */
+const reload = `tries=0
+until pid=$(cat /run/sshd.pid 2>/dev/null) && [ -n "$pid" ] && kill -HUP "$pid" 2>/dev/null; do
+  tries=$((tries + 1))
+  if [ $tries -ge 50 ]; then
+    echo '/run/sshd.pid names no process for 10 s: sshd does not run' >&2
+    exit 1
+  fi
+  sleep 0.2
+done`;
 
 /**
  * Makes the machine's own host key beside the one it was born with, unless it has one, and prints its fingerprint. Safe to
