@@ -99,12 +99,14 @@ it.each([
     ["spillway:pool", "base"],
     ["spillway:node", "base-7"],
   ].map(([Key = "", Value = ""]) => ({ Key, Value }));
-  // As a run that was killed leaves one.
+  const { Subnets } = await ec2.describeSubnets({ Filters: [{ Name: "tag:spillway:environment-id", Values: [environmentId] }] });
+  // As a run that was killed leaves one: in the environment's own network, which can't go while it is there.
   await ec2.runInstances({
     ImageId: Images?.[0]?.ImageId ?? "",
     InstanceType: "m7i.large",
     MinCount: 1,
     MaxCount: 1,
+    NetworkInterfaces: [{ DeviceIndex: 0, SubnetId: Subnets?.[0]?.SubnetId, DeleteOnTermination: true }],
     TagSpecifications: [{ ResourceType: "instance", Tags }],
   });
   await killedAt(point, moment, ["destroy", environment, "--yes"]);
