@@ -33,3 +33,8 @@ export function uuidOf(...words: readonly string[]): string {
   // Version 8 and the variant of RFC 9562: a UUID of one's own making.
   return [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join("-");
 }
+
+/** The name of the role that an environment has for its bursts' machines. */
+export function ownGroupRoleUuid(environmentId: string): string {
+  return uuidOf(environmentId, "end-own-group");
+}

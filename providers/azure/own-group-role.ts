@@ -11,7 +11,7 @@ import { RoleAssignment } from "@pulumi/azure-native/authorization/roleAssignmen
 import { RoleDefinition } from "@pulumi/azure-native/authorization/roleDefinition.js";
 import * as pulumi from "@pulumi/pulumi";
 import { parseArmId } from "./arm-id.ts";
-import { uuidOf } from "./names.ts";
+import { ownGroupRoleUuid, uuidOf } from "./names.ts";
 import type { AzureOptions } from "./native-provider.ts";
 
 /** To delete a group is enough to delete all that is in it; the others are for a machine that goes before its siblings. */
@@ -41,7 +41,7 @@ export function makeOwnGroupRole(
   return new RoleDefinition(
     name,
     {
-      roleDefinitionId: pulumi.output(environmentId).apply(roleUuid),
+      roleDefinitionId: pulumi.output(environmentId).apply(ownGroupRoleUuid),
       // Unique in the whole directory, which may hold many environments of one name.
       roleName: pulumi.interpolate`Spillway ${environment}: end the own burst (${environmentId})`,
       description: "A machine that was bought for a while may delete itself and the resource group of its burst.",
@@ -72,7 +72,7 @@ export function allowOwnGroup(name: string, spec: OwnGroupSpec, options: AzureOp
       roleAssignmentName: ids.apply(([id]) => uuidOf(id, burst, machine)),
       roleDefinitionId: ids.apply(
         ([id, group]) =>
-          `/subscriptions/${parseArmId(group).subscription}/providers/Microsoft.Authorization/roleDefinitions/${roleUuid(id)}`,
+          `/subscriptions/${parseArmId(group).subscription}/providers/Microsoft.Authorization/roleDefinitions/${ownGroupRoleUuid(id)}`,
       ),
       scope: groupId,
       principalId,
@@ -81,8 +81,4 @@ export function allowOwnGroup(name: string, spec: OwnGroupSpec, options: AzureOp
     },
     options,
   );
-}
-
-function roleUuid(environmentId: string): string {
-  return uuidOf(environmentId, "end-own-group");
 }

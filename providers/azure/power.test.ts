@@ -10,6 +10,8 @@ it.each([
   [["ProvisioningState/creating"], "running"],
   [["ProvisioningState/deleting"], "stopped"],
   [["ProvisioningState/failed/AllocationFailed", "PowerState/unknown"], "running"],
+  [["ProvisioningState/failed/AllocationFailed"], "stopped"],
+  [["ProvisioningState/failed/InternalOperationError", "PowerState/running"], "running"],
   [[], "running"],
 ] as const)("%j is %s", (codes, status) => {
   expect(powerOf(codes)).toBe(status);

@@ -13,7 +13,7 @@ import { trackProgress } from "../workflow/progress.ts";
 import { rememberPlace } from "./bought-in.ts";
 import type { BursterConfig } from "./config.ts";
 import { launchTimes } from "./launch-times.ts";
-import { endMachine, endThing, listBurstMachines } from "./machines.ts";
+import { endMachine, endThing, type Listing, listBurstMachines } from "./machines.ts";
 import { burstProgram } from "./program.ts";
 import { applyBurst, knownStacks, refuseBusy } from "./stack.ts";
 
@@ -82,7 +82,15 @@ export async function launchBurst(burst: string, operation: Operation): Promise<
   await withCrashPoint("burst.launched", () => report(operation, burst, { type: "launched" }));
 }
 
-async function endUnrecorded({ id }: BurstRow, { config, signal, log }: Operation): Promise<void> {
+/**
+ * Ends what a cloud lists of a burst and its stack does not hold. Throws `burst-busy` while an engine is at work on it, and what
+ * the clouds say. `listed`: where they have just been asked.
+ */
+export async function endUnrecorded(
+  { id }: Pick<BurstRow, "id">,
+  { config, signal, log }: Pick<Operation, "config" | "signal" | "log">,
+  listed?: Pick<Listing, "machines" | "things">,
+): Promise<void> {
   if (cloudsOf({ pools: {}, burst: config }).length === 0) return;
   // What an engine that outlived its burster is making is recorded in a moment.
   refuseBusy(config, id);
@@ -91,7 +99,7 @@ async function endUnrecorded({ id }: BurstRow, { config, signal, log }: Operatio
   const recorded = new Set([...ids].map((one) => one.toLowerCase()));
   const isStrange = (thing: { readonly burst: string }, providerId: string) =>
     thing.burst === id && !recorded.has(providerId.toLowerCase());
-  const { machines, things } = await listBurstMachines(config, signal);
+  const { machines, things } = listed ?? (await listBurstMachines(config, signal));
   for (const one of machines)
     if (isStrange(one, one.machine.providerId) && providerOf(one.machine.provider).isCloud) await endMachine(config, one, log);
   // Azure makes nothing under a name that is taken. What hangs on a machine goes with that.

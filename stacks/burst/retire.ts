@@ -4,7 +4,7 @@ import { describeError, SpillwayError } from "../../agent/contract/errors.ts";
 import type { BurstRow } from "../../agent/contract/ledger.ts";
 import { engineWords } from "../engine-words.ts";
 import { trackProgress } from "../workflow/progress.ts";
-import { type Operation, report } from "./launch.ts";
+import { endUnrecorded, type Operation, report } from "./launch.ts";
 import { endMachine, endThing, listBurstMachines, unaskedSentence } from "./machines.ts";
 import { destroyBurst, knownStacks, removeBurstStack } from "./stack.ts";
 
@@ -47,6 +47,8 @@ async function destroyEverything(row: Pick<BurstRow, "id" | "nodes" | "offer">, 
   // Of a host that nothing was done to silence says nothing; any other has to be asked while its stack still names it.
   const wasTouched = knownStacks(config).some(({ burst, hasNodes }) => burst === row.id && hasNodes);
   if (silent !== undefined && wasTouched) throw stillThere(row.id, unaskedSentence(silent));
+  // The engine deletes an interface only when no machine has it: one that Azure was still making when it was aborted has.
+  await endUnrecorded(row, operation, before);
   await destroyStack(row.id, operation);
   const { machines, things } = await listBurstMachines(config, signal);
   for (const one of machines.filter(({ burst }) => burst === row.id)) await endMachine(config, one, log);

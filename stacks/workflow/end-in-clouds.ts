@@ -12,6 +12,7 @@ import { readSettings } from "../settings-file.ts";
 import { stateLayout } from "../state-layout.ts";
 import { listClouds } from "./found-in-clouds.ts";
 import { type KnownMachines, knownMachines } from "./machines.ts";
+import { deleteRole, roleAtAzure } from "./role-at-azure.ts";
 
 /** Where an environment that is to go may have something; kept apart from its state, which goes. */
 export interface CloudTraces {
@@ -93,6 +94,12 @@ export async function endTraces(
     onNotice(`the ${thing.kind} ${thing.id} is still there: deleting it`);
     await withCrashPoint("cloud.sweep", () => providerOf(thing.provider).deleteThing?.(thing));
   }
+  // After the groups of bursts, with which go those who have it.
+  const role = await roleAtAzure(environmentId, clouds);
+  if (role !== undefined) {
+    onNotice(`the role ${role.id} is still there: deleting it`);
+    await deleteRole(role);
+  }
   if (before.every(({ machines, things }) => machines.length + things.length === 0)) return;
   const after = await listClouds(environment, environmentId, clouds);
   const left = after.flatMap(({ machines, things }) => [
@@ -107,9 +114,16 @@ export async function endTraces(
   });
 }
 
-/** What others stand on goes after them; at Azure an address can't go before the interface that holds it. */
-const order: readonly ListedThing["kind"][] = ["interface", "address", "disk", "key", "security-group", "network", "resource-group"];
+type Kind = ListedThing["kind"];
 
-function inOrder(things: readonly ListedThing[]): ListedThing[] {
-  return things.toSorted((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
+/** What others stand on goes after them. */
+const order: readonly Kind[] = ["interface", "address", "disk", "key", "security-group", "network", "resource-group"];
+/** At Azure a network holds its security group and its NAT gateway, which holds an address, and an interface its address. */
+const orderAtAzure: readonly Kind[] = ["interface", "network", "address", "disk", "key", "security-group", "resource-group"];
+
+/** As they can be deleted one after the other; pure. */
+export function inOrder(things: readonly ListedThing[]): ListedThing[] {
+  const rank = ({ kind, provider, id }: ListedThing) =>
+    (provider === "azure" ? orderAtAzure : order).indexOf(kind) + (/\/natGateways\//i.test(id) ? 0.5 : 0);
+  return things.toSorted((a, b) => rank(a) - rank(b));
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { ListedThing } from "../../providers/provider.ts";
-import { existingIds, nobodysThings } from "./existing-in-clouds.ts";
+import type { ListedMachine, ListedThing } from "../../providers/provider.ts";
+import { existingIds, nobodysMachines, nobodysThings } from "./existing-in-clouds.ts";
 
 const group = "/subscriptions/s/resourceGroups/spillway-env-a-westeurope";
 const card = `${group}/providers/Microsoft.Network/networkInterfaces/base-1-interface-0a1b2c`;
@@ -31,4 +31,30 @@ test("only what was refused, hangs on no machine and is in no state stands in th
   expect(nobodysThings([thing(card, { of: "a-machine" })], { refused, recorded: none })).toEqual([]);
   expect(nobodysThings([thing(card, { burst: "b-1" })], { refused, recorded: none })).toEqual([]);
   expect(nobodysThings([thing(card)], { refused, recorded: new Set([card.toLowerCase()]) })).toEqual([]);
+});
+
+test("a machine stands in the way that was refused, is in no state and does not run", () => {
+  const providerId = `${group}/providers/Microsoft.Compute/virtualMachines/base-1`.toLowerCase();
+  const listed = (over: Partial<ListedMachine> = {}): ListedMachine => ({
+    machine: {
+      name: "base-1",
+      pool: "base",
+      provider: "azure",
+      providerId,
+      host: "203.0.113.9",
+      port: 22,
+      user: "spillway",
+      credential: { kind: "agent" },
+      labels: {},
+      attributes: {},
+    },
+    environmentId: "env-a",
+    status: "stopped",
+    ...over,
+  });
+  const refusal = { refused: [providerId.toUpperCase()], recorded: new Set<string>() };
+  expect(nobodysMachines([listed()], refusal)).toHaveLength(1);
+  expect(nobodysMachines([listed({ status: "running" }), listed({ burst: "b-1" })], refusal)).toEqual([]);
+  expect(nobodysMachines([listed()], { ...refusal, recorded: new Set([providerId]) })).toEqual([]);
+  expect(nobodysMachines([listed()], { ...refusal, refused: [group] })).toEqual([]);
 });

@@ -3,14 +3,15 @@
  * thing is, and Pulumi's provider makes nothing that exists.
  */
 import { withCrashPoint } from "../../agent/contract/crash-point.ts";
-import type { ListedThing } from "../../providers/provider.ts";
+import type { ListedMachine, ListedThing } from "../../providers/provider.ts";
 import { providerOf } from "../../providers/registry.ts";
 import { cloudScopes } from "../cloud-scopes.ts";
 import type { EnvironmentSettings } from "../settings.ts";
 import { listClouds } from "./found-in-clouds.ts";
 import { knownMachines } from "./machines.ts";
+import { deleteRole, namesRole, roleAtAzure } from "./role-at-azure.ts";
 
-/** Deletes what the engine refused to make for that reason and no machine needs. False when there is no such thing: then nothing is to be tried again. */
+/** Deletes what the engine refused to make for that reason and no machine needs, and a machine that does not run. False when there is no such thing: then nothing is to be tried again. */
 export async function endExisting(
   environment: string,
   { pools, burst }: Pick<EnvironmentSettings, "pools" | "burst">,
@@ -31,7 +32,23 @@ export async function endExisting(
     onNotice(`the ${thing.kind} ${thing.id} is in no state, as a run that was killed leaves one: deleting it, and making it again`);
     await withCrashPoint("cloud.sweep", () => providerOf(thing.provider).deleteThing?.(thing));
   }
-  return inTheWay.length > 0;
+  const machines = nobodysMachines(
+    listings.flatMap((listing) => listing.machines),
+    { refused, recorded },
+  );
+  for (const { machine } of machines) {
+    onNotice(
+      `machine ${machine.name} (${machine.providerId}) is in no state and does not run, as one that found no place: ending it, and making it again`,
+    );
+    await withCrashPoint("cloud.sweep", () => providerOf(machine.provider).delete(machine));
+  }
+  const role = await roleAtAzure(environmentId, clouds);
+  const isRoleInTheWay = role !== undefined && namesRole(refused, role) && !namesRole(recorded, role);
+  if (isRoleInTheWay) {
+    onNotice(`the role ${role.id} is in no state, as a run that was killed leaves one: deleting it, and making it again`);
+    await deleteRole(role);
+  }
+  return inTheWay.length + machines.length > 0 || isRoleInTheWay;
 }
 
 /** The ids in the provider's own words; pure. */
@@ -39,14 +56,26 @@ export function existingIds(errors: readonly string[]): string[] {
   return errors.flatMap((text) => [...text.matchAll(/cannot create already existing resource '([^']+)'/g)].map(([, id = ""]) => id));
 }
 
+interface Refusal {
+  readonly refused: readonly string[];
+  readonly recorded: ReadonlySet<string>;
+}
+
 /** Those of the environment's node pools that hang on no machine and that no state holds; pure. */
-export function nobodysThings(
-  things: readonly ListedThing[],
-  { refused, recorded }: { readonly refused: readonly string[]; readonly recorded: ReadonlySet<string> },
-): ListedThing[] {
+export function nobodysThings(things: readonly ListedThing[], refusal: Refusal): ListedThing[] {
+  const isNobodys = nobodys(refusal);
+  return things.filter(({ id, burst, of }) => burst === undefined && of === undefined && isNobodys(id));
+}
+
+/** Machines of node pools that no state holds and that are not taken over, since they do not run; pure. */
+export function nobodysMachines(machines: readonly ListedMachine[], refusal: Refusal): ListedMachine[] {
+  const isNobodys = nobodys(refusal);
+  return machines.filter(({ machine, burst, status }) => burst === undefined && status === "stopped" && isNobodys(machine.providerId));
+}
+
+/** Azure writes one id in several cases. */
+function nobodys({ refused, recorded }: Refusal): (id: string) => boolean {
   const lower = (ids: Iterable<string>) => new Set([...ids].map((id) => id.toLowerCase()));
   const [meant, known] = [lower(refused), lower(recorded)];
-  return things.filter(
-    ({ id, burst, of }) => burst === undefined && of === undefined && meant.has(id.toLowerCase()) && !known.has(id.toLowerCase()),
-  );
+  return (id) => meant.has(id.toLowerCase()) && !known.has(id.toLowerCase());
 }

@@ -14,6 +14,7 @@ import { readSettings } from "../settings-file.ts";
 import { stateLayout } from "../state-layout.ts";
 import { listClouds } from "./found-in-clouds.ts";
 import { knownMachines } from "./machines.ts";
+import { namesRole, roleAtAzure } from "./role-at-azure.ts";
 
 export interface FsckFinding {
   readonly kind: Finding["kind"] | "unknown-pool-machine" | "unknown-pool-thing" | "burster-stopped" | "unasked";
@@ -141,7 +142,9 @@ async function strangeInPools(environment: string): Promise<FsckFinding[]> {
   if (environmentId === undefined) return [];
   // Azure writes one id in several cases.
   const known = new Set([...machines.map(({ machine }) => machine.providerId), ...ids].map((id) => id.toLowerCase()));
-  const clouds = cloudScopes(Object.values(readSettings(environment).pools));
+  const { pools, burst: bursts } = readSettings(environment);
+  // The environment has networks of its own also where it only bursts.
+  const clouds = cloudScopes([...Object.values(pools), ...Object.values(bursts?.pools ?? {})]);
   const local = providerOf("local").list(environmentId, {
     directory: stateLayout(environment).machines,
     hosts: [],
@@ -172,5 +175,16 @@ async function strangeInPools(environment: string): Promise<FsckFinding[]> {
       found: `the ${kind} ${id} in ${provider} is in no stack${hourly === undefined ? "" : ` and costs ${hourly} USD/hour`}`,
       next: `An interrupted up may have made it: delete it there, or keep it until ./spillway destroy ${environment} does.`,
     }));
-  return [...strangers, ...things];
+  const role = await roleAtAzure(environmentId, clouds);
+  const roles =
+    role === undefined || namesRole(ids, role)
+      ? []
+      : [
+          {
+            kind: "unknown-pool-thing" as const,
+            found: `the role ${role.id} in azure is in no stack`,
+            next: `An interrupted up may have made it: ./spillway up ${environment} makes it again, ./spillway destroy ${environment} deletes it.`,
+          },
+        ];
+  return [...strangers, ...things, ...roles];
 }

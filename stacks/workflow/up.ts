@@ -21,6 +21,9 @@ import { explained, openStack } from "./workspace.ts";
 
 export const parallel = 32;
 
+/** Of the engine in one `up`, should what it is refused come again each time. */
+const mostRuns = 10;
+
 /** The same program as in stacks/environment, run in this process: no language host and no second Node to start. */
 const programWith = (found: FoundMachines) => async () => ({ ...(await environmentProgram(found)) });
 
@@ -51,14 +54,16 @@ export async function up(environment: string, options: UpOptions): Promise<UpRes
   forgetTraces(environment);
   const found = await foundMachines(environment, settings);
   const progress = trackProgress(options);
+  let told = 0;
   try {
     const run = () =>
       explained(environment, () =>
         stack.up({ program: programWith(found), parallel, refresh: true, onEvent: progress.onEvent, color: "never" }),
       );
-    const { outputs } = await run().catch(async (error: unknown) => {
-      if (!(await endExisting(environment, settings, progress.errors, options.onNotice))) throw error;
-      return await run();
+    const { outputs } = await afterExisting(run, async () => {
+      const said = progress.errors.slice(told);
+      told = progress.errors.length;
+      return await endExisting(environment, settings, said, options.onNotice);
     });
     return {
       changes: progress.changes(),
@@ -68,6 +73,20 @@ export async function up(environment: string, options: UpOptions): Promise<UpRes
     };
   } catch (error) {
     throw engineFailure(error, progress.errors, options.again ?? `./spillway up ${environment}`);
+  }
+}
+
+/**
+ * The engine stops at the first thing that it refuses to make, and one that was killed may have left some of all kinds: each run
+ * gets past what was ended after the one before it, and none is made for nothing.
+ */
+export async function afterExisting<T>(run: () => Promise<T>, endWhatExists: () => Promise<boolean>): Promise<T> {
+  for (let runs = 1; ; runs++) {
+    try {
+      return await run();
+    } catch (error) {
+      if (runs === mostRuns || !(await endWhatExists())) throw error;
+    }
   }
 }
 

@@ -210,8 +210,8 @@ it("runs 20 of 20 tasks elsewhere before a spot machine goes that Azure preempts
 });
 
 it.each([
-  ["refused", /^Azure: SkuNotAvailable: .*Standard_D2as_v5' is currently not available in location 'westeurope'/],
-  ["while-allocating", /AllocationFailed: .*We do not have sufficient capacity for the requested VM size/],
+  ["refused", /^Azure: Status=409 Code="SkuNotAvailable" .*Standard_D2as_v5' is currently not available in location 'westeurope'/],
+  ["while-allocating", /^Azure: .*Code="ZonalAllocationFailed" .*We do not have sufficient capacity for the requested VM size/],
 ] as const)("buys the next offer when the cheapest is out of stock (%s), and says so in words for people", async (how, words) => {
   const before = (await rows()).length;
   azure.faults.stockout(cheapest, undefined, how);
@@ -234,13 +234,21 @@ it.each([
 });
 
 it.each([
-  ["a quota", () => azure.faults.quota("on-demand"), /^Azure: OperationNotAllowed: .* Have the subscription's quota raised/],
+  [
+    "a quota",
+    () => azure.faults.quota("on-demand"),
+    /^Azure: Status=409 Code="OperationNotAllowed" .*quota.* Have the subscription's quota raised/,
+  ],
   [
     "bad credentials",
     () => azure.arm.refuseNext(60, 401, "InvalidAuthenticationToken", "The access token is invalid."),
-    /^Azure: InvalidAuthenticationToken: .* Log in \(az login\)/,
+    /^Azure: Status=401 Code="InvalidAuthenticationToken" .* Log in \(az login\)/,
   ],
-  ["a throttle", () => azure.faults.throttle(100_000), /^Azure: SubscriptionRequestsThrottled: .* Azure was asked too often/],
+  [
+    "a throttle",
+    () => azure.faults.throttle(100_000),
+    /^Azure: Status=429 Code="SubscriptionRequestsThrottled" .* Azure was asked too often/,
+  ],
 ] as const)("tells %s in words for people, harms no node, and goes on when it is over", async (_what, begin, words) => {
   const running = await needOne(60);
   await isRunning(running);
