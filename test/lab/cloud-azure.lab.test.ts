@@ -291,7 +291,7 @@ it("tells a machine that Azure does not end as leaked, with its price, and ends 
   const machine = azure.machines().find(({ description }) => description.tags?.["spillway:burst"] === row?.id);
   if (row === undefined || machine === undefined) throw new Error("no burst");
   deleteLies(machine);
-  await waitUntil("it is leaked", async () => (await client.burst(row.id)).state === "leaked", 240_000);
+  await waitUntil("it is leaked", async () => (await client.burst(row.id)).state === "leaked", 420_000);
   expect((await client.burst(row.id)).why).toMatch(/could not be destroyed/);
   const told = await rack.spillway(["fsck", environment]);
   expect(told.code).toBe(1);
