@@ -10,12 +10,24 @@ export interface MachineSeedArgs {
   authorizedKeys: pulumi.Input<pulumi.Input<string>[]>;
   /** What makes another machine of it (its type, zone, image …), as a text: the new one gets a token of its own. */
   born?: pulumi.Input<string>;
+  /** Of a burst, to which somebody connects. */
+  unclaimed?: pulumi.Input<UnclaimedEnd>;
   /** Of a machine that joins by itself, and to which master. */
   join?: pulumi.Input<SelfJoin>;
   endpoint?: pulumi.Input<string>;
   caCert?: pulumi.Input<string>;
   /** A secret. */
   adminToken?: pulumi.Input<string>;
+}
+
+/** When a machine that never got an agent ends itself, and what is to be known for that. */
+export interface UnclaimedEnd {
+  cloud: "aws" | "azure";
+  burst: string;
+  /** ms after each start of the machine. */
+  afterMs: number;
+  /** Where it is known before the machine is made: Azure's, which is needed to end it. */
+  providerId?: pulumi.Input<string>;
 }
 
 export interface SelfJoin {

@@ -32,3 +32,10 @@ it("gives the machine the seed as its only host key, whose private half the cons
   expect(config.ssh_keys).toEqual({ ecdsa_private: spec.hostKey.privateKey, ecdsa_public: spec.hostKey.publicKey });
   expect(config.ssh.emit_keys_to_console).toBe(false);
 });
+
+it("ends a machine that nobody has claimed some time after each start, and has no such timer unless it is asked for", () => {
+  const { bootcmd, write_files } = parse(userData({ ...spec, unclaimed: { afterMs: 90_500, script: "true" } }));
+  expect(bootcmd).toEqual([expect.arrayContaining(["--no-block", "--on-active=91s", write_files[0].path])]);
+  expect(write_files).toMatchObject([{ permissions: "0700", content: "true" }]);
+  expect(parse(userData(spec))).not.toHaveProperty("bootcmd");
+});

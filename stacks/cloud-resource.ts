@@ -24,6 +24,8 @@ export interface CloudMachineWish {
   readonly jump?: JumpHost | undefined;
   /** For machines that join by themselves; undefined: they are connected to. */
   readonly selfJoin?: SelfJoining | undefined;
+  /** Of a burst that is connected to: ms after which it ends itself if no agent was installed. */
+  readonly unclaimedMs?: number | undefined;
   readonly bootTimeoutMs: number;
   readonly labels: Readonly<Record<string, string>>;
   /** USD/hour with disk and address, where it is known. */
@@ -56,7 +58,7 @@ export function cloudMachineResource(wish: CloudMachineWish, clouds: Clouds, opt
       name,
       user: cloudUser,
       authorizedKeys: [...authorizedKeys],
-      ...(selfJoin === undefined ? { born: bornWith(authorizedKeys) } : joinArgs(wish, selfJoin, clouds)),
+      ...(selfJoin === undefined ? connectedArgs(wish, clouds) : joinArgs(wish, selfJoin, clouds)),
     },
     options,
   );
@@ -97,6 +99,18 @@ export function cloudMachineResource(wish: CloudMachineWish, clouds: Clouds, opt
 /** With other keys it is another seed: a machine that its cloud takes away must not come back with the keys of former times. */
 function bornWith(authorizedKeys: readonly string[]): string {
   return JSON.stringify({ authorizedKeys });
+}
+
+/** What is given to the seed of a machine that is connected to. */
+function connectedArgs(
+  { cloud, identity, network, authorizedKeys, unclaimedMs }: CloudMachineWish,
+  clouds: Clouds,
+): Pick<MachineSeedArgs, "born" | "unclaimed"> {
+  const born = bornWith(authorizedKeys);
+  const { burst } = identity;
+  if (burst === undefined || unclaimedMs === undefined) return { born };
+  const providerId = cloudMaker(clouds, cloud).providerIdOf?.(identity, network);
+  return { born, unclaimed: { cloud, burst, afterMs: unclaimedMs, ...(providerId === undefined ? {} : { providerId }) } };
 }
 
 /** What is given to the seed of a machine that joins by itself. */

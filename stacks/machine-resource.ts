@@ -187,6 +187,8 @@ function boughtMachine(
       authorizedKeys,
       jump,
       selfJoin: pool.join === "cloud-init" ? selfJoin : undefined,
+      // As its agent would, and not before the launch itself has ended.
+      unclaimedMs: selfJoin.deadManMs === undefined ? undefined : launchTimeoutMs + selfJoin.deadManMs,
       bootTimeoutMs: launchTimeoutMs,
       labels,
       hourly,

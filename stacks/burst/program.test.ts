@@ -10,12 +10,16 @@ import { burstProgram } from "./program.ts";
 const ids = { subnets: { "eu-central-1a": "subnet-1" }, securityGroups: ["sg-1"] };
 const inside = "https://10.203.0.9:7070";
 
-/** The inputs of the node of a burst of one machine that is bought in this region. */
-async function nodeBoughtIn(region: string, over: Partial<BursterConfig> = {}): Promise<Record<string, unknown>> {
-  let node: Record<string, unknown> = {};
+type Inputs = Readonly<Record<string, unknown>>;
+
+/** The inputs of the node, and of its machine's seed, of a burst of one machine that is bought in this region. */
+async function boughtIn(region: string, over: Partial<BursterConfig> = {}): Promise<{ node: Inputs; seed: Inputs }> {
+  let node: Inputs = {};
+  let seed: Inputs = {};
   await pulumi.runtime.setMocks({
     newResource({ type, name, inputs }) {
       if (type.endsWith(":Node")) node = inputs;
+      if (type.endsWith(":MachineSeed")) seed = inputs;
       return { id: `${name}-id`, state: { ...inputs, machine: { name }, hostKey: "SHA256:seed", userData: "#cloud-config" } };
     },
     call: ({ inputs }) => inputs,
@@ -34,25 +38,36 @@ async function nodeBoughtIn(region: string, over: Partial<BursterConfig> = {}): 
   const program = burstProgram(config as unknown as BursterConfig, row as unknown as BurstRow, { aws: maker });
   const made = (await program()) as { health: pulumi.Output<string>[] };
   await new Promise((resolve) => pulumi.all(made.health).apply(resolve));
-  return node;
+  return { node, seed };
 }
 
 it("a machine that is bought in the master's own network dials it from inside, while the burster dials it as people do", async () => {
   const nearby = { endpoint: inside, regions: { cloud: ["eu-central-1"] } };
-  const node = await nodeBoughtIn("eu-central-1", { nearby });
+  const { node } = await boughtIn("eu-central-1", { nearby });
   expect(node).toMatchObject({ endpoint: "https://pool.example.org:7070", dials: inside });
 });
 
 it("one that is bought elsewhere, or while the master is in no cloud, dials its usual URL", async () => {
   const nearby = { endpoint: inside, regions: { cloud: ["eu-central-1"], other: ["us-east-1"] } };
-  expect(await nodeBoughtIn("us-east-1", { nearby })).not.toHaveProperty("dials");
-  expect(await nodeBoughtIn("eu-central-1")).not.toHaveProperty("dials");
+  expect((await boughtIn("us-east-1", { nearby })).node).not.toHaveProperty("dials");
+  expect((await boughtIn("eu-central-1")).node).not.toHaveProperty("dials");
 });
 
 it("one of an environment with tunnels is reached by one, and dials nobody else", async () => {
-  expect(await nodeBoughtIn("eu-central-1", { reach: "reverse", expireAfterMs: 60_000 })).toMatchObject({
+  expect((await boughtIn("eu-central-1", { reach: "reverse", expireAfterMs: 60_000 })).node).toMatchObject({
     reach: "reverse",
     deadManMs: 60_000,
   });
-  expect(await nodeBoughtIn("eu-central-1")).not.toHaveProperty("reach");
+  expect((await boughtIn("eu-central-1")).node).not.toHaveProperty("reach");
+});
+
+it("one that gets no agent ends itself once its launch is over and no agent would wait any longer", async () => {
+  const pool = parseSettings(bursting({ cloud: buying({ launchTimeout: "4m" }) })).burst?.pools.cloud;
+  expect(pool?.launchTimeoutMs).toBe(240_000);
+  const { seed } = await boughtIn("eu-central-1", {
+    expireAfterMs: 60_000,
+    pools: { cloud: { ...pool, networks: { "eu-central-1": ids } } } as never,
+  });
+  expect(seed).toMatchObject({ unclaimed: { cloud: "aws", burst: "b-1", afterMs: 300_000 } });
+  expect((await boughtIn("eu-central-1")).seed).not.toHaveProperty("unclaimed");
 });

@@ -10,12 +10,14 @@ import { burstersOf, submitOverflow, untilSucceeded } from "../support/burst-sce
 import { waitUntil } from "../support/wait-until.ts";
 import type { CloudHost } from "./support/cloud-host.ts";
 import { azureRegion, type CloudRack, cloudRack } from "./support/cloud-rack.ts";
-import { burstEnginesOf, enginesOf, killEngines, killQuietly } from "./support/engine-at-work.ts";
+import { burstEnginesOf, enginesOf, killEngines, killOneAtRandom, killQuietly } from "./support/engine-at-work.ts";
 import { nodeStates, rackClient } from "./support/rack.ts";
 
 const environment = "rack";
 /** The bound within which all is accounted for again, whatever died: a launch and its second try, and what is unknown for a while. */
 const accountedWithinMs = 240_000;
+const seed = Number(process.env.SPILLWAY_CRASH_SEED ?? 20_260_101);
+const randomMoments = Number(process.env.SPILLWAY_CLOUD_MOMENTS ?? 3);
 let round = 0;
 let rack: CloudRack;
 let azure: AzureCloud<CloudHost>;
@@ -193,6 +195,20 @@ it("finishes or undoes a burst whose making was never answered, when burster and
     await killEngines(burstEnginesOf(rack.checkout));
   });
 });
+
+it.each(Array.from({ length: randomMoments }, (_unused, index) => index))(
+  `random moment %i (seed ${seed}): one process of a burst's circle is killed`,
+  async (index) => {
+    let victim: string | undefined;
+    await goRound(async () => {
+      victim = await killOneAtRandom(rack, seed + index);
+    }).catch(async (error: unknown) => {
+      const known = await rows().catch(() => []);
+      const open = known.filter(({ state }) => state !== "gone").map(({ id, state, why }) => `${id} is ${state}: ${why}`);
+      throw new Error(`after ${victim} was killed: ${String(error)}\n${open.join("\n")}`, { cause: error });
+    });
+  },
+);
 
 it("leaves nothing at Azure when it is destroyed after an up that was killed, whatever that has made", async () => {
   write(4);

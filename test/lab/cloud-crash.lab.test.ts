@@ -3,17 +3,15 @@
  * by the cloud and its machines: one per node that should be, and none for any other.
  */
 import { readdirSync } from "node:fs";
-import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Client } from "../../agent/contract/client.ts";
 import type { BurstRow } from "../../agent/contract/ledger.ts";
 import { burstersOf, submitOverflow, untilSucceeded } from "../support/burst-scenario.ts";
 import { readContext } from "../support/checkout.ts";
-import { randomSequence } from "../support/random-sequence.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import { cloudInventory, emptyInventory, tagOf, unrecordedAddress } from "./support/cloud-inventory.ts";
 import { type CloudRack, cloudRack, region } from "./support/cloud-rack.ts";
-import { burstEnginesOf, childrenOf, enginesOf, killEngines, killQuietly } from "./support/engine-at-work.ts";
+import { burstEnginesOf, enginesOf, killEngines, killOneAtRandom, killQuietly } from "./support/engine-at-work.ts";
 import { nodeStates, rackClient } from "./support/rack.ts";
 
 const environment = "rack";
@@ -201,33 +199,12 @@ it("undoes a burst whose making was never answered once its time is over, and bu
   expect((await rows()).some(({ failure }) => failure?.includes("it was not launched within 60 s"))).toBe(true);
 });
 
-/** Burster, engines with their plugins, and the master. */
-function circle(): { readonly pid: number; readonly what: string }[] {
-  const engines = burstEnginesOf(rack.checkout);
-  const masters = rack.lab
-    .host("own")
-    .processes()
-    .filter(({ command }) => / master( |$)/.test(command) && !command.includes("supervise"));
-  return [
-    ...burstersOf(rack.checkout).map(({ pid }) => ({ pid, what: "the burster" })),
-    ...engines.map((pid) => ({ pid, what: "an engine" })),
-    ...engines.flatMap((engine) => childrenOf(engine).map((pid) => ({ pid, what: "a plugin" }))),
-    ...masters.map(({ pid }) => ({ pid, what: "the master" })),
-  ];
-}
-
 it.each(Array.from({ length: randomMoments }, (_unused, index) => index))(
   `random moment %i (seed ${seed}): one process of a burst's circle is killed`,
   async (index) => {
-    const random = randomSequence(seed + index);
     let victim: string | undefined;
     await goRound(async () => {
-      await delay(random() * 30_000);
-      const victims = circle();
-      const chosen = victims[Math.floor(random() * victims.length)];
-      if (chosen === undefined) return;
-      victim = chosen.what;
-      killQuietly(chosen.pid);
+      victim = await killOneAtRandom(rack, seed + index);
     }).catch(async (error: unknown) => {
       throw new Error(`after ${victim} was killed: ${String(error)}\n${await unaccounted()}`, { cause: error });
     });

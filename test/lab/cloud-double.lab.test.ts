@@ -18,6 +18,8 @@ import { Subnet } from "@pulumi/aws/ec2/subnet.js";
 import { Vpc } from "@pulumi/aws/ec2/vpc.js";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { stringify } from "yaml";
+import { endUnlessClaimed } from "../../bootstrap/commands/unclaimed.ts";
+import { userData as providerUserData } from "../../providers/user-data.ts";
 import { type Cloud, startCloud } from "../doubles/cloud.ts";
 import { type CloudStack, cloudStack } from "../doubles/engine.ts";
 import { startMoto } from "../support/moto.ts";
@@ -62,6 +64,12 @@ beforeAll(async () => {
   await outputOf(["ssh-keygen", "-q", "-t", "ecdsa", "-N", "", "-C", "", "-f", seed]);
   seedKey = readFileSync(`${seed}.pub`, "utf8").trim();
   const userDataBase64 = Buffer.from(userData(readFileSync(seed, "utf8"), seedKey)).toString("base64");
+  const forgotten = providerUserData({
+    user: "spillway",
+    authorizedKeys: [readFileSync(`${lab.keyFile}.pub`, "utf8").trim()],
+    hostKey: { privateKey: readFileSync(seed, "utf8"), publicKey: seedKey },
+    unclaimed: { afterMs: 15_000, script: endUnlessClaimed(["systemctl", "poweroff"]) },
+  });
   const program = async () => {
     const vpc = new Vpc("net", { cidrBlock: "10.20.0.0/16" });
     const subnet = new Subnet("net", {
@@ -90,7 +98,7 @@ beforeAll(async () => {
           instanceInitiatedShutdownBehavior: "terminate",
           instanceMarketOptions: { marketType: "spot" },
           metadataOptions: { httpTokens: "required", httpPutResponseHopLimit: 1 },
-          userDataBase64,
+          userDataBase64: name === "forgotten" ? Buffer.from(forgotten).toString("base64") : userDataBase64,
           tags: { Name: name, "spillway:node": name },
         });
         return [name, machine.id];
@@ -206,6 +214,12 @@ test("a machine that powers itself off is terminated, as its shutdown behaviour 
   await waitUntil("it answers", () => sshAnswers(host("three").address, 500), 60_000);
   await host("three").exec(["systemctl", "--no-block", "poweroff"]);
   await waitUntil("it is terminated", async () => (await describe("three")).State?.Name === "terminated", 60_000);
+});
+
+test("a burst's machine that gets no agent ends itself, and was reached until then", async () => {
+  await up("one", "forgotten");
+  await waitUntil("it answers", () => sshAnswers(host("forgotten").address, 500), 60_000);
+  await waitUntil("it is terminated", async () => (await describe("forgotten")).State?.Name === "terminated", 90_000);
 });
 
 test("a spot notice is read on the machine, and then the machine is taken away", async () => {

@@ -7,6 +7,7 @@ import { cloudName } from "../../../agent/contract/agent-config.ts";
 import { ifFound } from "../../../agent/contract/errors.ts";
 import { joinUserData } from "../../../bootstrap/cloud-join/cloud-config.ts";
 import { joinFiles } from "../../../bootstrap/cloud-join/join-files.ts";
+import { endUnlessClaimed } from "../../../bootstrap/commands/unclaimed.ts";
 import { makeSeedKey } from "../../../bootstrap/ssh/seed-key.ts";
 import { providerOf } from "../../../providers/registry.ts";
 import { loginOf, userData } from "../../../providers/user-data.ts";
@@ -20,6 +21,10 @@ const inputs = z.object({
   user: z.string(),
   authorizedKeys: z.array(z.string()),
   born: z.string().optional().describe("what makes another machine of it"),
+  unclaimed: z
+    .object({ cloud: cloudName, burst: z.string(), afterMs: z.number().int().positive(), providerId: z.string().optional() })
+    .optional()
+    .describe("of a burst: without an agent after so long, the machine ends itself"),
   join: z
     .object({
       cloud: cloudName,
@@ -52,7 +57,7 @@ export const machineSeed: ResourceHandler<Inputs, Outputs> = {
   secrets: ["userData", "adminToken"],
   replaceOn: ["name", "user", "born"],
   // They hold for machines that are born from now on.
-  ignored: ["authorizedKeys", "join", "endpoint", "caCert", "adminToken"],
+  ignored: ["authorizedKeys", "unclaimed", "join", "endpoint", "caCert", "adminToken"],
   needsMending: (state) => state.health === "stale",
 
   async create(spec, context) {
@@ -74,10 +79,12 @@ export const machineSeed: ResourceHandler<Inputs, Outputs> = {
 
 async function made(spec: Inputs, context: ResourceContext): Promise<Outputs> {
   if (spec.join !== undefined) return { userData: await selfJoining(spec, spec.join, context), hostKey: "", health: "ok" };
-  const { user, authorizedKeys } = spec;
+  const { user, authorizedKeys, unclaimed } = spec;
   if (authorizedKeys.length === 0) throw new Error("bug: a machine that is connected to needs a key that may log in");
   const { fingerprint, ...hostKey } = makeSeedKey();
-  return { userData: userData({ user, authorizedKeys, hostKey }), hostKey: fingerprint, health: "ok" };
+  const ending =
+    unclaimed === undefined ? {} : { unclaimed: { afterMs: unclaimed.afterMs, script: endUnlessClaimed(endCommand(unclaimed)) } };
+  return { userData: userData({ user, authorizedKeys, hostKey, ...ending }), hostKey: fingerprint, health: "ok" };
 }
 
 type Join = NonNullable<Inputs["join"]>;
@@ -107,7 +114,7 @@ async function selfJoining(spec: Inputs, join: Join, context: ResourceContext): 
 }
 
 /** By which the machine ends itself; known before there is one. */
-function endCommand({ cloud, burst, providerId = "" }: Join): string[] {
+function endCommand({ cloud, burst, providerId = "" }: Pick<Join, "cloud" | "burst" | "providerId">): string[] {
   if (cloud === "azure" && providerId === "") throw new Error("bug: a machine of Azure can't end itself without its id");
   // Of a machine these commands use no more than this.
   const stub = { name: "", pool: "", provider: cloud, providerId, host: "", port: 22, user: "", credential: { kind: "agent" as const } };

@@ -1,8 +1,12 @@
 /** The engines that are at work on an environment's stacks, by the locks of its file backends: for tests that kill one. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { burstersOf } from "../../support/burst-scenario.ts";
 import type { Checkout } from "../../support/checkout.ts";
+import { randomSequence } from "../../support/random-sequence.ts";
 import { waitUntil } from "../../support/wait-until.ts";
+import type { CloudRack } from "./cloud-rack.ts";
 
 /** Process ids of the `pulumi` that holds the environment's own stack: one at most. */
 export function enginesOf(checkout: Checkout, environment: string): number[] {
@@ -31,7 +35,7 @@ export function killQuietly(pid: number): void {
 }
 
 /** Its plugins, as a rule. */
-export function childrenOf(pid: number): number[] {
+function childrenOf(pid: number): number[] {
   return namesIn(`/proc/${pid}/task`).flatMap((task) => {
     try {
       return readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
@@ -39,6 +43,31 @@ export function childrenOf(pid: number): number[] {
       return [];
     }
   });
+}
+
+/** Burster, engines with their plugins, and the master on the own host: all that takes part in a burst and may die. */
+function circleOf({ checkout, lab }: Pick<CloudRack, "checkout" | "lab">): { readonly pid: number; readonly what: string }[] {
+  const engines = burstEnginesOf(checkout);
+  const masters = lab
+    .host("own")
+    .processes()
+    .filter(({ command }) => / master( |$)/.test(command) && !command.includes("supervise"));
+  return [
+    ...burstersOf(checkout).map(({ pid }) => ({ pid, what: "the burster" })),
+    ...engines.map((pid) => ({ pid, what: "an engine" })),
+    ...engines.flatMap((engine) => childrenOf(engine).map((pid) => ({ pid, what: "a plugin" }))),
+    ...masters.map(({ pid }) => ({ pid, what: "the master" })),
+  ];
+}
+
+/** Waits for a moment that the seed decides and kills one of them. Resolves with which; undefined when there was none. */
+export async function killOneAtRandom(rack: Pick<CloudRack, "checkout" | "lab">, seed: number): Promise<string | undefined> {
+  const random = randomSequence(seed);
+  await delay(random() * 30_000);
+  const victims = circleOf(rack);
+  const chosen = victims[Math.floor(random() * victims.length)];
+  if (chosen !== undefined) killQuietly(chosen.pid);
+  return chosen?.what;
 }
 
 function holders(directory: string): number[] {
