@@ -15,14 +15,9 @@ const compiledOnce = { env: { NODE_COMPILE_CACHE: join(import.meta.dirname, "nod
 const wholeEnvironments = { maxWorkers: 2, testTimeout: 300_000, hookTimeout: 300_000 } as const;
 
 /** Where there can be no lab, the one test that says what is missing. */
-const canBootLab = labMissing({ install: false }) === undefined;
-const inLab = (tests: string) => [canBootLab ? tests : "test/lab/requirements.lab.test.ts"];
-const cloudTests = "test/lab/cloud*.lab.test.ts";
-/** Hosts that boot: one file at a time, and time for the root file systems, which the first run makes. */
-const hostsOfTheLab = { maxWorkers: 1, fileParallelism: false, isolate: true, testTimeout: 600_000, hookTimeout: 900_000 } as const;
-
-/** A lab to each file. They wait for a cloud most of their time, so several at a time. */
-const machinesOfClouds = { ...hostsOfTheLab, maxWorkers: 3, fileParallelism: true } as const;
+const labTests = labMissing({ install: false }) === undefined ? ["test/lab/**/*.lab.test.ts"] : ["test/lab/requirements.lab.test.ts"];
+/** Hosts that boot, a network of its own to each file, so two at a time; and time for the root file systems, which the first run makes. */
+const hostsOfTheLab = { maxWorkers: 2, isolate: true, testTimeout: 600_000, hookTimeout: 900_000 } as const;
 
 export default defineConfig({
   test: {
@@ -54,8 +49,7 @@ export default defineConfig({
         test: { name: "e2e", include: ["test/e2e/**/*.test.ts", processTests], exclude: [crashTests], ...wholeEnvironments },
       },
       { extends: true, test: { name: "crash", include: [crashTests], ...wholeEnvironments } },
-      { extends: true, test: { name: "lab", include: inLab("test/lab/**/*.lab.test.ts"), exclude: [cloudTests], ...hostsOfTheLab } },
-      { extends: true, test: { name: "cloud", include: inLab(cloudTests), ...machinesOfClouds } },
+      { extends: true, test: { name: "lab", include: labTests, ...hostsOfTheLab } },
     ],
   },
 });

@@ -13,7 +13,7 @@ Runs the unit and contract tests, then whole environments on this computer; as r
   --install  may install system packages that a suite needs (with apt-get: shellcheck; mmdebstrap, systemd-container, qemu … for the lab)
 
 The last line is "N passed, N failed, N skipped"; the exit code is 0 only when something passed and nothing failed.
-Suites by name: npm run test:unit | test:contract | test:e2e | test:lab | test:cloud | test:crash`;
+Suites by name: npm run test:unit | test:contract | test:e2e | test:lab | test:crash`;
 
 const leftOut: string[] = [];
 const sums: Counts[] = [];
@@ -59,7 +59,6 @@ async function testOnHosts({ install }: { install: boolean }): Promise<void> {
   const missing = labMissing({ install });
   if (missing === undefined) {
     await suite("hosts of the lab", ["lab"], "verbose");
-    await suite("machines of the clouds' doubles", ["cloud"], "verbose");
   } else {
     leftOut.push(`hosts of the lab: ${missing}`);
     sums.push({ passed: 0, failed: 0, skipped: 1 });

@@ -17,7 +17,7 @@ const environment = "rack";
 /** The bound within which all is accounted for again, whatever died: a launch and its second try, and what is unknown for a while. */
 const accountedWithinMs = 240_000;
 const seed = Number(process.env.SPILLWAY_CRASH_SEED ?? 20_260_101);
-const randomMoments = Number(process.env.SPILLWAY_CLOUD_MOMENTS ?? 3);
+const randomMoments = Number(process.env.SPILLWAY_CLOUD_MOMENTS ?? 1);
 let round = 0;
 let rack: CloudRack;
 let azure: AzureCloud<CloudHost>;

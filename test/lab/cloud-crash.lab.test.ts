@@ -16,7 +16,7 @@ import { nodeStates, rackClient } from "./support/rack.ts";
 
 const environment = "rack";
 const seed = Number(process.env.SPILLWAY_CRASH_SEED ?? 20_260_101);
-const randomMoments = Number(process.env.SPILLWAY_CLOUD_MOMENTS ?? 3);
+const randomMoments = Number(process.env.SPILLWAY_CLOUD_MOMENTS ?? 1);
 /** The bound within which all is accounted for again, whatever died: a launch and its second try, and what is unknown for a while. */
 const accountedWithinMs = 180_000;
 let round = 0;
