@@ -21,6 +21,8 @@ export interface ListedMachine {
   /** The burst's tag; none on a machine of a node pool. */
   readonly burst?: string;
   readonly status: "running" | "stopped";
+  /** Its making failed, and the cloud keeps it all the same: nothing was ever on it. */
+  readonly neverRan?: true;
   /** ms since the epoch, where the provider knows it. */
   readonly madeAt?: number;
 }

@@ -8,7 +8,7 @@ import type { CloudScope, ListedMachine, ListedThing, Listing } from "../provide
 import { cloudUser } from "../user-data.ts";
 import { isSameId, machineId, parseArmId } from "./arm-id.ts";
 import { type AzureClients, azureClients, currentSubscription } from "./client.ts";
-import { powerOf } from "./power.ts";
+import { hasNeverRun, powerOf } from "./power.ts";
 import { isNotFound, withAzureErrors } from "./problem.ts";
 
 /** That of the network's resources (2024-05-01), by which they are made, read and deleted one by one. */
@@ -93,7 +93,14 @@ function listedMachine(vm: VirtualMachine, withPower: VirtualMachine, { open, in
   };
   const codes = (withPower.instanceView?.statuses ?? []).map(({ code }) => code);
   return [
-    { machine, environmentId, status: powerOf(codes), ...burst, ...(timeCreated === undefined ? {} : { madeAt: timeCreated.getTime() }) },
+    {
+      machine,
+      environmentId,
+      status: powerOf(codes),
+      ...(hasNeverRun(codes) ? { neverRan: true } : {}),
+      ...burst,
+      ...(timeCreated === undefined ? {} : { madeAt: timeCreated.getTime() }),
+    },
   ];
 }
 

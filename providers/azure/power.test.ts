@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { powerOf } from "./power.ts";
+import { hasNeverRun, powerOf } from "./power.ts";
 
 it.each([
   [["ProvisioningState/succeeded", "PowerState/running"], "running"],
@@ -15,4 +15,10 @@ it.each([
   [[], "running"],
 ] as const)("%j is %s", (codes, status) => {
   expect(powerOf(codes)).toBe(status);
+});
+
+it("knows a machine that found no place from one that ran and was switched off", () => {
+  expect(hasNeverRun(["ProvisioningState/failed/AllocationFailed"])).toBe(true);
+  expect(hasNeverRun(["ProvisioningState/failed/InternalOperationError", "PowerState/deallocated"])).toBe(false);
+  expect(hasNeverRun(["ProvisioningState/succeeded", "PowerState/stopped"])).toBe(false);
 });

@@ -33,7 +33,7 @@ test("only what was refused, hangs on no machine and is in no state stands in th
   expect(nobodysThings([thing(card)], { refused, recorded: new Set([card.toLowerCase()]) })).toEqual([]);
 });
 
-test("a machine stands in the way that was refused, is in no state and does not run", () => {
+test("a machine stands in the way that was refused, is in no state and has never run", () => {
   const providerId = `${group}/providers/Microsoft.Compute/virtualMachines/base-1`.toLowerCase();
   const listed = (over: Partial<ListedMachine> = {}): ListedMachine => ({
     machine: {
@@ -50,11 +50,13 @@ test("a machine stands in the way that was refused, is in no state and does not 
     },
     environmentId: "env-a",
     status: "stopped",
+    neverRan: true,
     ...over,
   });
+  const { neverRan: _, ...ran } = listed();
   const refusal = { refused: [providerId.toUpperCase()], recorded: new Set<string>() };
   expect(nobodysMachines([listed()], refusal)).toHaveLength(1);
-  expect(nobodysMachines([listed({ status: "running" }), listed({ burst: "b-1" })], refusal)).toEqual([]);
+  expect(nobodysMachines([{ ...ran, status: "running" }, ran, listed({ burst: "b-1" })], refusal)).toEqual([]);
   expect(nobodysMachines([listed()], { ...refusal, recorded: new Set([providerId]) })).toEqual([]);
   expect(nobodysMachines([listed()], { ...refusal, refused: [group] })).toEqual([]);
 });

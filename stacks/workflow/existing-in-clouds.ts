@@ -11,7 +11,7 @@ import { listClouds } from "./found-in-clouds.ts";
 import { knownMachines } from "./machines.ts";
 import { deleteRole, namesRole, roleAtAzure } from "./role-at-azure.ts";
 
-/** Deletes what the engine refused to make for that reason and no machine needs, and a machine that does not run. False when there is no such thing: then nothing is to be tried again. */
+/** Deletes what the engine refused to make for that reason and no machine needs, and a machine that has never run. False when there is no such thing: then nothing is to be tried again. */
 export async function endExisting(
   environment: string,
   { pools, burst }: Pick<EnvironmentSettings, "pools" | "burst">,
@@ -38,7 +38,7 @@ export async function endExisting(
   );
   for (const { machine } of machines) {
     onNotice(
-      `machine ${machine.name} (${machine.providerId}) is in no state and does not run, as one that found no place: ending it, and making it again`,
+      `machine ${machine.name} (${machine.providerId}) is in no state and has never run, as one that found no place: ending it, and making it again`,
     );
     await withCrashPoint("cloud.sweep", () => providerOf(machine.provider).delete(machine));
   }
@@ -67,10 +67,10 @@ export function nobodysThings(things: readonly ListedThing[], refusal: Refusal):
   return things.filter(({ id, burst, of }) => burst === undefined && of === undefined && isNobodys(id));
 }
 
-/** Machines of node pools that no state holds and that are not taken over, since they do not run; pure. */
+/** Machines of node pools that no state holds and that have never run: one that did may have something on its disk; pure. */
 export function nobodysMachines(machines: readonly ListedMachine[], refusal: Refusal): ListedMachine[] {
   const isNobodys = nobodys(refusal);
-  return machines.filter(({ machine, burst, status }) => burst === undefined && status === "stopped" && isNobodys(machine.providerId));
+  return machines.filter(({ machine, burst, neverRan }) => burst === undefined && neverRan === true && isNobodys(machine.providerId));
 }
 
 /** Azure writes one id in several cases. */
