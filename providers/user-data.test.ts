@@ -34,8 +34,11 @@ it("gives the machine the seed as its only host key, whose private half the cons
 });
 
 it("ends a machine that nobody has claimed some time after each start, and has no such timer unless it is asked for", () => {
-  const { bootcmd, write_files } = parse(userData({ ...spec, unclaimed: { afterMs: 90_500, script: "true" } }));
-  expect(bootcmd).toEqual([expect.arrayContaining(["--no-block", "--on-active=91s", write_files[0].path])]);
-  expect(write_files).toMatchObject([{ permissions: "0700", content: "true" }]);
-  expect(parse(userData(spec))).not.toHaveProperty("bootcmd");
+  const { runcmd, write_files } = parse(userData({ ...spec, unclaimed: { afterMs: 90_500, script: "true" } }));
+  expect(runcmd.at(-1)).toEqual(["systemctl", "enable", "--now", "--no-block", "spillway-unclaimed.timer"]);
+  const [script, service, timer] = write_files;
+  expect(script).toMatchObject({ permissions: "0700", content: "true" });
+  expect(service.content).toContain(`ExecStart=/bin/sh ${script.path}\n`);
+  expect(timer.content).toContain("OnActiveSec=91s\n");
+  expect(parse(userData(spec))).not.toHaveProperty("runcmd");
 });

@@ -37,15 +37,33 @@ export function userData({ user, authorizedKeys, hostKey, unclaimed }: UserDataS
   return `#cloud-config\n${JSON.stringify(config, null, 1)}\n`;
 }
 
-const unclaimedFile = "/etc/spillway-unclaimed.sh";
+const unclaimedScript = "/etc/spillway-unclaimed.sh";
 
-/** At each start, since a timer of this kind ends with the system (modules cc_bootcmd and cc_write_files). */
+/**
+ * A timer that begins anew with each start. As a unit, since `systemd-run` in cloud-init's early stages waits for ever for a bus that
+ * comes after them (modules cc_write_files and cc_runcmd, which runs in the last stage).
+ */
 function endingUnlessClaimed({ afterMs, script }: Unclaimed) {
-  const timer = ["systemd-run", "--no-block", "--unit=spillway-unclaimed", `--on-active=${Math.ceil(afterMs / 1000)}s`];
+  const unit = (kind: string) => `/etc/systemd/system/spillway-unclaimed.${kind}`;
+  const what = "Spillway: ends this machine if nobody makes a node of it";
   return {
-    write_files: [{ path: unclaimedFile, owner: "root:root", permissions: "0700", content: script }],
-    // Not waited for: it starts when the system is up, and that waits for this.
-    bootcmd: [[...timer, "/bin/sh", unclaimedFile]],
+    write_files: [
+      { path: unclaimedScript, permissions: "0700", content: script },
+      {
+        path: unit("service"),
+        permissions: "0644",
+        content: `[Unit]\nDescription=${what}\n\n[Service]\nType=oneshot\nExecStart=/bin/sh ${unclaimedScript}\n`,
+      },
+      {
+        path: unit("timer"),
+        permissions: "0644",
+        content: `[Unit]\nDescription=${what}\n\n[Timer]\nOnActiveSec=${Math.ceil(afterMs / 1000)}s\n\n[Install]\nWantedBy=timers.target\n`,
+      },
+    ],
+    runcmd: [
+      ["systemctl", "daemon-reload"],
+      ["systemctl", "enable", "--now", "--no-block", "spillway-unclaimed.timer"],
+    ],
   };
 }
 
