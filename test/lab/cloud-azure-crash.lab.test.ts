@@ -210,6 +210,10 @@ it.each(Array.from({ length: randomMoments }, (_unused, index) => index))(
   },
 );
 
+it("has had tasks on what it bought through all this", async () => {
+  expect((await rows()).some(({ usedAt }) => usedAt !== undefined)).toBe(true);
+});
+
 it("leaves nothing at Azure when it is destroyed after an up that was killed, whatever that has made", async () => {
   write(4);
   azure.faults.createNeverAnswers();

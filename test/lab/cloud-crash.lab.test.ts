@@ -211,6 +211,10 @@ it.each(Array.from({ length: randomMoments }, (_unused, index) => index))(
   },
 );
 
+it("has had tasks on what it bought through all this", async () => {
+  expect((await rows()).some(({ usedAt }) => usedAt !== undefined)).toBe(true);
+});
+
 it("tells what an up that was killed has left, and leaves nothing of it in the cloud when it is destroyed", async () => {
   rack.write({ pools: { base: basePool(3) }, burst: burst() });
   rack.cloud.faults.slowCreate(10_000);
