@@ -61,6 +61,9 @@ export async function dispatch(verbs: readonly Verb[], argv: readonly string[]):
     if (error.code === "EPIPE") process.exit(exitCodes.closedPipe);
     throw error;
   });
+  // Work under way goes on when nobody reads what is told beside the result, as after a terminal was closed. Unheard, the error would be
+  // an uncaught exception, which Pulumi's SDK reports on the same stream, which fails, and so on for ever.
+  process.stderr.on("error", () => undefined);
   const code = await runLine(verbs, argv);
   // A library may hold handles open; what was written must still arrive.
   await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((done) => stream.write("", done))));
