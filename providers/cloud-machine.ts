@@ -1,5 +1,5 @@
 /** What a machine of a cloud is made of and what becomes of it; the same for every cloud. Each makes it with its own Pulumi SDK. */
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 
 export type Market = "on-demand" | "spot";
 
@@ -23,7 +23,10 @@ export interface CloudMachineSpec {
   readonly region: string;
   /** As the cloud names it; undefined: wherever it has room. */
   readonly zone?: string;
-  readonly instanceType: string;
+  /** Known while the program runs, where it is chosen by what it must have. */
+  readonly instanceType: pulumi.Input<string>;
+  /** Of a type that is chosen: whether it may be a whole host. */
+  readonly mayBeBareMetal?: boolean;
   readonly arch: "x64" | "arm64";
   readonly market: Market;
   /** USD/hour above which a spot machine is not wanted; undefined: up to the price on demand. */
@@ -63,6 +66,11 @@ export interface CloudNetworkSpec {
   readonly masterPort?: number;
   /** CIDR blocks of other sites' agents and of people. */
   readonly masterFrom: readonly string[];
+}
+
+/** What follows from the type of a machine. One that is known at once needs no waiting for, and leaves nothing unknown to a preview. */
+export function byType<T>(instanceType: pulumi.Input<string>, of: (instanceType: string) => T): T | pulumi.Output<T> {
+  return typeof instanceType === "string" ? of(instanceType) : (pulumi.output(instanceType).apply(of) as pulumi.Output<T>);
 }
 
 /** The tags of what a cloud makes for us. */

@@ -11,7 +11,7 @@ import { VirtualMachine } from "@pulumi/azure-native/compute/virtualMachine.js";
 import { NetworkInterface } from "@pulumi/azure-native/network/networkInterface.js";
 import { PublicIPAddress } from "@pulumi/azure-native/network/publicIPAddress.js";
 import * as pulumi from "@pulumi/pulumi";
-import { type CloudIdentity, type CloudMachineSpec, type MadeCloudMachine, tagsOf } from "../cloud-machine.ts";
+import { byType, type CloudIdentity, type CloudMachineSpec, type MadeCloudMachine, tagsOf } from "../cloud-machine.ts";
 import { cloudUser } from "../user-data.ts";
 import { machineId, parseArmId } from "./arm-id.ts";
 import { burstGroupOf } from "./burst-group.ts";
@@ -81,7 +81,7 @@ export function makeAzureMachine(spec: AzureMachineSpec, options: AzureOptions):
         },
       },
       networkProfile: { networkInterfaces: [{ id: card.id, primary: true, deleteOption: keptOrGone(spec) }] },
-      ...(securityProfile(spec) === undefined ? {} : { securityProfile: securityProfile(spec) }),
+      securityProfile: byType(spec.instanceType, (instanceType) => securityProfile({ ...spec, instanceType })),
       // A task can ask the machine for its identity's token; only what is bought for a while has one, and it may only end itself.
       ...(burst === undefined ? {} : { identity: { type: "SystemAssigned" } }),
     },
