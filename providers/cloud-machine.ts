@@ -1,5 +1,5 @@
 /** What a machine of a cloud is made of and what becomes of it; the same for every cloud. Each makes it with its own Pulumi SDK. */
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 
 export type Market = "on-demand" | "spot";
 
@@ -66,11 +66,6 @@ export interface CloudNetworkSpec {
   readonly masterPort?: number;
   /** CIDR blocks of other sites' agents and of people. */
   readonly masterFrom: readonly string[];
-}
-
-/** What follows from the type of a machine. One that is known at once needs no waiting for, and leaves nothing unknown to a preview. */
-export function byType<T>(instanceType: pulumi.Input<string>, of: (instanceType: string) => T): T | pulumi.Output<T> {
-  return typeof instanceType === "string" ? of(instanceType) : (pulumi.output(instanceType).apply(of) as pulumi.Output<T>);
 }
 
 /** The tags of what a cloud makes for us. */

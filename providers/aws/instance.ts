@@ -5,7 +5,8 @@ import { EipAssociation } from "@pulumi/aws/ec2/eipAssociation.js";
 import { Instance, type InstanceArgs } from "@pulumi/aws/ec2/instance.js";
 import * as pulumi from "@pulumi/pulumi";
 import { SpillwayError } from "../../agent/contract/errors.ts";
-import { byType, type CloudIdentity, type CloudMachineSpec, type MadeCloudMachine, tagsOf } from "../cloud-machine.ts";
+import { byType } from "../by-type.ts";
+import { type CloudIdentity, type CloudMachineSpec, type MadeCloudMachine, tagsOf } from "../cloud-machine.ts";
 import { awsImage } from "./image.ts";
 import { awsRegion } from "./region.ts";
 
