@@ -45,6 +45,16 @@ test("it does not take a price that is not known for none", () => {
   );
 });
 
+test("it says of a type that is to be chosen that its price is an estimate, and of one that is not known what was asked for", () => {
+  expect(linesOf({ cloudPools: [{ ...base, isEstimate: true }] })[1]).toBe(
+    "  base: 2 × m7i.large in aws eu-central-1: about $0.254/hour, $185.42/month (prices 2 h old): an estimate, by the cheapest type known to fit; one that was chosen before stays",
+  );
+  const { instanceType: _type, ...unchosen } = unpriced;
+  expect(linesOf({ cloudPools: [{ ...unchosen, isEstimate: true }] })[1]).toBe(
+    "  base: 2 × the cheapest type that fits in aws eu-central-1: no type that fits is known there (prices 2 h old). To ask again: spillway prices refresh prod",
+  );
+});
+
 test("it ends with what bursts may add and each guard rail that is set aside", () => {
   const bursts = { machines: 3, perHour: 1, pretend: false };
   expect(linesOf({ bursts, guardsSetAside: ["the guard rail x is set aside: a reason"] })).toEqual([

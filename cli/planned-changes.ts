@@ -28,16 +28,31 @@ const monthHours = 730;
 /** `base: 2 × m7i.large in aws eu-central-1: $0.254/hour, $185.42/month (prices 2 h old)` */
 export function cloudPoolText(
   environment: string,
-  { pool, machines, instanceType, market, cloud, region, hourly, askedAt }: CloudPoolCost,
+  {
+    pool,
+    machines,
+    instanceType = "the cheapest type that fits",
+    isEstimate = false,
+    market,
+    cloud,
+    region,
+    hourly,
+    askedAt,
+  }: CloudPoolCost,
   now: number,
 ): string {
   const what = `${pool}: ${machines} × ${instanceType}${market === "spot" ? " spot" : ""} in ${cloud} ${region}`;
   const age = askedAt === undefined ? "" : ` (prices ${shortSpan(now - askedAt)} old)`;
-  if (hourly !== undefined) return `${what}: ${formatUsd(hourly)}/hour, ${formatUsd(hourly * monthHours)}/month${age}`;
+  if (hourly !== undefined) {
+    const cost = `${formatUsd(hourly)}/hour, ${formatUsd(hourly * monthHours)}/month`;
+    return isEstimate
+      ? `${what}: about ${cost}${age}: an estimate, by the cheapest type known to fit; one that was chosen before stays`
+      : `${what}: ${cost}${age}`;
+  }
   const next = `spillway prices refresh ${environment}`;
   return askedAt === undefined
     ? paint("yellow", `${what}: the price is not known on this computer. To ask: ${next}`)
-    : paint("yellow", `${what}: no price of this type is known there${age}. To ask again: ${next}`);
+    : paint("yellow", `${what}: no ${isEstimate ? "type that fits" : "price of this type"} is known there${age}. To ask again: ${next}`);
 }
 
 /** What is not guarded is told every time. */

@@ -25,7 +25,7 @@ export interface CloudHostArgs {
   bootTimeoutMs: pulumi.Input<number>;
   labels: pulumi.Input<Record<string, pulumi.Input<string>>>;
   attributes: pulumi.Input<Record<string, pulumi.Input<string>>>;
-  price?: pulumi.Input<{ hourly: number }>;
+  price?: pulumi.Input<{ hourly: pulumi.Input<number> }>;
   burst?: pulumi.Input<string>;
   /** What tasks may use of it; without it its agent measures. */
   capacity?: pulumi.Input<Resources>;

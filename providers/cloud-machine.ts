@@ -23,7 +23,10 @@ export interface CloudMachineSpec {
   readonly region: string;
   /** As the cloud names it; undefined: wherever it has room. */
   readonly zone?: string;
-  readonly instanceType: string;
+  /** Known while the program runs, where it is chosen by what it must have. */
+  readonly instanceType: pulumi.Input<string>;
+  /** Of a type that is chosen: whether it may be a whole host. */
+  readonly mayBeBareMetal?: boolean;
   readonly arch: "x64" | "arm64";
   readonly market: Market;
   /** USD/hour above which a spot machine is not wanted; undefined: up to the price on demand. */

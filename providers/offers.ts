@@ -5,20 +5,7 @@ import { type Resources, reservedOf, subtractResources } from "../agent/contract
 import type { Market } from "./cloud-machine.ts";
 import { diskHourly } from "./disk-price.ts";
 import type { Catalog, CatalogEntry } from "./provider.ts";
-import { matchesWildcard } from "./wildcard.ts";
-
-/** Which types may be bought: cores, MiB, GPUs; both ends count. */
-export interface TypeWish {
-  readonly cpu: readonly [number, number];
-  readonly memory?: readonly [number, number] | undefined;
-  /** The model with `*` for any characters. */
-  readonly gpu?: { readonly model?: string | undefined; readonly count: readonly [number, number] } | undefined;
-  readonly arch: readonly ("x64" | "arm64")[];
-  /** With `*` for any characters. */
-  readonly names?: readonly string[] | undefined;
-  readonly bareMetal: boolean;
-  readonly burstable: boolean;
-}
+import { isWanted, type TypeWish } from "./type-wish.ts";
 
 export interface CloudOfferWish {
   readonly burstPool: string;
@@ -73,26 +60,6 @@ function cheapestPlaces(offers: readonly Offer[], most: number): Offer[] {
 
 function byCore(a: Offer, b: Offer): number {
   return perCore(a) - perCore(b) || (a.id < b.id ? -1 : 1);
-}
-
-function isWanted(entry: CatalogEntry, wish: TypeWish): boolean {
-  const within = (amount: number, [least, most]: readonly [number, number]) => amount >= least && amount <= most;
-  const gpus = entry.gpus.reduce((sum, { count }) => sum + count, 0);
-  const isGpuWanted = wish.gpu === undefined ? gpus === 0 : within(gpus, wish.gpu.count) && isModel(wish.gpu.model, entry);
-  return (
-    within(entry.cpu / 1000, wish.cpu) &&
-    (wish.memory === undefined || within(entry.memory, wish.memory)) &&
-    isGpuWanted &&
-    wish.arch.includes(entry.arch) &&
-    (wish.bareMetal || !entry.isBareMetal) &&
-    (wish.burstable || !entry.isBurstable) &&
-    (wish.names === undefined || wish.names.some((pattern) => matchesWildcard(pattern, entry.instanceType)))
-  );
-}
-
-/** Clouds and drivers name one model in several ways: a100, a100-sxm4-40gb. */
-function isModel(wanted: string | undefined, { gpus }: CatalogEntry): boolean {
-  return wanted === undefined || gpus.some(({ model }) => matchesWildcard(wanted, model));
 }
 
 function offersOf(entry: CatalogEntry, market: Market, wish: CloudOfferWish, catalog: Catalog): Offer[] {

@@ -37,6 +37,24 @@ it("is not known where the cloud was never asked, or does not sell the type", ()
   expect(back).not.toHaveProperty("askedAt");
 });
 
+it("is an estimate where a type is to be chosen: that of the cheapest that fits and is allowed", () => {
+  const pools = { base: aws({ instanceType: undefined, types: { cpu: [2, 4] }, count: 2 }) };
+  const entries = [anEntry({ instanceType: "c7i.large", onDemand: 0.1 }), anEntry()];
+  expect(costs(pools, [aCatalog({ entries })])[0]).toMatchObject({ instanceType: "c7i.large", hourly: 0.214, isEstimate: true });
+  const guarded = parseSettings(inClouds({ pools, guards: { types: ["m7i.*"] } }));
+  expect(cloudPoolCosts(guarded, () => aCatalog({ entries }))[0]).toMatchObject({ instanceType: "m7i.large", hourly: 0.254 });
+});
+
+it("is not known where no type fits, or the cloud was never asked", () => {
+  const pools = { base: aws({ instanceType: undefined, types: { cpu: [64, 64] } }) };
+  for (const catalogs of [[aCatalog()], []]) {
+    const [base] = costs(pools, catalogs);
+    expect(base).toMatchObject({ isEstimate: true, machines: 1 });
+    expect(base).not.toHaveProperty("hourly");
+    expect(base).not.toHaveProperty("instanceType");
+  }
+});
+
 it("is nothing of machines that no cloud makes", () => {
   expect(cloudPoolCosts(parseSettings({ masters: { pool: "m" }, pools: { m: { provider: "local" } } }))).toEqual([]);
 });

@@ -1,6 +1,6 @@
 /** What a cloud's machine costs by the prices that are kept on this computer. */
 import { diskHourly } from "../providers/disk-price.ts";
-import type { Catalog } from "../providers/provider.ts";
+import type { Catalog, CatalogEntry } from "../providers/provider.ts";
 import type { CloudName } from "./clouds.ts";
 import { cachedCatalog } from "./price-cache.ts";
 
@@ -31,9 +31,17 @@ export function machineShare(
 }
 
 /** The same from one catalog; pure. Without a zone the dearest zone's price counts. */
-export function hourlyIn(catalog: Catalog, { instanceType, market, zone, diskGiB, address }: PricedMachine): number | undefined {
-  const entry = catalog.entries.find((one) => one.instanceType === instanceType);
-  if (entry === undefined) return undefined;
+export function hourlyIn(catalog: Catalog, machine: PricedMachine): number | undefined {
+  const entry = catalog.entries.find((one) => one.instanceType === machine.instanceType);
+  return entry === undefined ? undefined : hourlyOf(catalog, entry, machine);
+}
+
+/** The same of a type of that catalog; pure. */
+export function hourlyOf(
+  catalog: Catalog,
+  entry: CatalogEntry,
+  { market, zone, diskGiB, address }: Omit<PricedMachine, "region" | "instanceType">,
+): number | undefined {
   const spot = zone === undefined ? Math.max(...Object.values(entry.spot)) : (entry.spot[zone] ?? entry.spot[""]);
   const machine = market === "spot" ? spot : entry.onDemand;
   if (machine === undefined || !Number.isFinite(machine)) return undefined;

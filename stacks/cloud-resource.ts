@@ -29,7 +29,7 @@ export interface CloudMachineWish {
   readonly bootTimeoutMs: number;
   readonly labels: Readonly<Record<string, string>>;
   /** USD/hour with disk and address, where it is known. */
-  readonly hourly?: number | undefined;
+  readonly hourly?: pulumi.Input<number> | undefined;
   /** The cloud's id of a machine that is there already, in no state, and is taken over. */
   readonly found?: string | undefined;
   /** What tasks may use of it; without it its agent measures. */
@@ -124,7 +124,7 @@ function joinArgs(
   const providerId = cloudMaker(clouds, cloud).providerIdOf?.(identity, network);
   return {
     // Another one is another machine, which needs a token of its own.
-    born: JSON.stringify({ region, zone, instanceType, market, image, diskGiB }),
+    born: pulumi.output(instanceType).apply((type) => JSON.stringify({ region, zone, instanceType: type, market, image, diskGiB })),
     endpoint,
     caCert,
     adminToken,

@@ -129,6 +129,29 @@ describe("a node pool of a cloud", () => {
     expect(problemsOf(inClouds({ pools }))).toEqual([`pools.base.authorizedKeys: ${join(keys, "other.pub")} holds no public key`]);
   });
 
+  it("says instead of its type what it must have, of which the processor is filled in", () => {
+    expect(nodePool(aws({ instanceType: undefined, types: { memory: ["4Gi", "16Gi"], names: ["m7*"] } }))).toMatchObject({
+      types: { cpu: [2, 32], memory: [4096, 16_384], names: ["m7*"], arch: ["x64"], bareMetal: false, burstable: false },
+    });
+    const types = { cpu: [1, 1], gpu: { model: "t4" }, arch: ["arm64"], bareMetal: true, burstable: true };
+    expect(nodePool(azure({ instanceType: undefined, types }))).toMatchObject({ types: { ...types, gpu: { model: "t4", count: [1, 8] } } });
+  });
+
+  it.each([
+    [
+      { instanceType: undefined },
+      "pools.base.instanceType: is missing: a type as the cloud names it, e.g. m7i.large; or write types: what it must have, e.g. { cpu: [4, 8] }",
+    ],
+    [{ types: {} }, "pools.base.types: stands beside instanceType: write one of the two"],
+    [{ instanceType: undefined, types: { arch: ["x64", "arm64"] } }, "pools.base.types.arch: write one, [x64] or [arm64]: "],
+    [{ instanceType: undefined, types: { cpu: [8, 2] } }, "pools.base.types.cpu: write the smaller number first"],
+    [{ instanceType: undefined, types: { gpus: {} } }, 'pools.base.types.gpus: there is no such key. Did you mean "gpu"?'],
+  ])("is refused with %j, and no other complaint", (over, sentence) => {
+    const [first, ...others] = problemsOf(inClouds({ pools: { base: aws(over) } }));
+    expect(first).toContain(sentence);
+    expect(others).toEqual([]);
+  });
+
   it("has the network of its own cloud alone", () => {
     const network = { resourceGroup: "ours", subnet: "/subscriptions/s/x", securityGroup: "/subscriptions/s/y" };
     expect(problemsOf(inClouds({ pools: { base: aws({ network }) } })).join("\n")).toContain("pools.base.network.");

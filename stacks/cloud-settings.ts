@@ -4,11 +4,12 @@ import { credentialReference, jumpHost } from "../agent/contract/machine.ts";
 import { durationQuantity, memoryQuantity } from "../agent/contract/quantities.ts";
 import type { Distribution, ImageWish, Market } from "../providers/cloud-machine.ts";
 import { credentialOf, type KeyReference, type WrittenSecret } from "../providers/ssh/inventory.ts";
+import type { TypeWish } from "../providers/type-wish.ts";
 import { readPublicKey } from "./operator-files.ts";
 import { hostDefaults, labels, sshPool } from "./pool-settings.ts";
 
 const distributions = ["debian-12", "ubuntu-24.04"] as const satisfies readonly Distribution[];
-const market = z.enum(["on-demand", "spot"]) satisfies z.ZodType<Market>;
+export const market = z.enum(["on-demand", "spot"]) satisfies z.ZodType<Market>;
 
 /** RFC 4632's form, IPv4 or IPv6; which may not be written is a rule of its own. */
 const cidr = z.union([z.cidrv4(), z.cidrv6()], { error: "write a block of addresses, e.g. 203.0.113.7/32" });
@@ -74,9 +75,39 @@ const azureNetwork = z
   })
   .describe("a network that you have; without it one is made");
 
+const cores = z
+  .tuple([z.number().nonnegative(), z.number().positive()])
+  .refine(([least, most]) => least <= most, { message: "write the smaller number first" });
+const memoryRange = z
+  .tuple([memoryQuantity, memoryQuantity])
+  .refine(([least, most]) => least <= most, { message: "write the smaller first" });
+
+const requirements = {
+  cpu: cores.prefault([2, 32]).describe("cores, from and to"),
+  memory: memoryRange.optional().describe("from and to: [4Gi, 256Gi]"),
+  gpu: z
+    .strictObject({ model: z.string().optional(), count: cores.prefault([1, 8]) })
+    .optional()
+    .describe("without it types with GPUs are left out"),
+  names: z.array(z.string()).optional().describe("only types that match one of these: m7i.*, Standard_D*"),
+  bareMetal: z.boolean().default(false),
+  burstable: z.boolean().default(false).describe("types whose CPU is only lent"),
+};
+const arch = z.array(z.enum(["x64", "arm64"]));
+const types = z
+  .strictObject({ ...requirements, arch: arch.min(1).default(["x64", "arm64"]) })
+  .prefault({})
+  .describe("which types may be bought");
+/** Their image must be known before there is a type. */
+const nodeTypes = z.strictObject({
+  ...requirements,
+  arch: arch.length(1, "write one, [x64] or [arm64]: the machines of a node pool start from one image").default(["x64"]),
+});
+
 const nodePool = {
   region: region.describe("as the cloud names it: eu-central-1, westeurope"),
-  instanceType: instanceType.describe("as the cloud names it: m7i.large, Standard_D2s_v5; bare metal too"),
+  instanceType: instanceType.optional().describe("as the cloud names it: m7i.large, Standard_D2s_v5; bare metal too"),
+  types: nodeTypes.optional().describe("instead of instanceType what it must have: the cheapest that fits is chosen once, and kept"),
   count: z.number().int().min(1).max(500).default(1).describe("how many machines"),
   zones: z.array(zone).default([]).describe("over which they are spread (default: the first three)"),
   market: market.default("on-demand").describe("spot machines may be taken away by the cloud"),
@@ -94,32 +125,6 @@ export const azurePool = z
   .transform(filledNodePool);
 export type AwsPool = z.infer<typeof awsPool>;
 export type AzurePool = z.infer<typeof azurePool>;
-
-const cores = z
-  .tuple([z.number().nonnegative(), z.number().positive()])
-  .refine(([least, most]) => least <= most, { message: "write the smaller number first" });
-const memoryRange = z
-  .tuple([memoryQuantity, memoryQuantity])
-  .refine(([least, most]) => least <= most, { message: "write the smaller first" });
-
-const types = z
-  .strictObject({
-    cpu: cores.prefault([2, 32]).describe("cores, from and to"),
-    memory: memoryRange.optional().describe("from and to: [4Gi, 256Gi]"),
-    gpu: z
-      .strictObject({ model: z.string().optional(), count: cores.prefault([1, 8]) })
-      .optional()
-      .describe("without it types with GPUs are left out"),
-    arch: z
-      .array(z.enum(["x64", "arm64"]))
-      .min(1)
-      .default(["x64", "arm64"]),
-    names: z.array(z.string()).optional().describe("only types that match one of these: m7i.*, Standard_D*"),
-    bareMetal: z.boolean().default(false),
-    burstable: z.boolean().default(false).describe("types whose CPU is only lent"),
-  })
-  .prefault({})
-  .describe("which types may be bought");
 
 const burstCommon = {
   regions: z
@@ -170,10 +175,23 @@ interface WrittenAccess {
   readonly disk: number;
 }
 
-function filledNodePool<T extends WrittenAccess & { readonly provider: string; readonly bootTimeout?: number | undefined }>(
-  written: T,
-  context: z.RefinementCtx,
-) {
+interface WrittenNodePool extends WrittenAccess {
+  readonly provider: string;
+  readonly bootTimeout?: number | undefined;
+  readonly instanceType?: string | undefined;
+  readonly types?: TypeWish | undefined;
+}
+
+function filledNodePool<T extends WrittenNodePool>(written: T, context: z.RefinementCtx) {
+  const { instanceType: type, types: wish } = written;
+  if (type === undefined && wish === undefined)
+    context.addIssue({
+      code: "custom",
+      path: ["instanceType"],
+      message: "is missing: a type as the cloud names it, e.g. m7i.large; or write types: what it must have, e.g. { cpu: [4, 8] }",
+    });
+  if (type !== undefined && wish !== undefined)
+    context.addIssue({ code: "custom", path: ["types"], message: "stands beside instanceType: write one of the two" });
   const { bootTimeout, ...pool } = filledCloud(written, context);
   return { ...pool, bootTimeoutMs: bootTimeout ?? (written.provider === "aws" ? 300_000 : 600_000) };
 }
@@ -212,8 +230,8 @@ function lineOf(text: string): string {
 }
 
 const numbers = z.tuple([z.number(), z.number()]);
-/** Which types may be bought: cores, MiB, GPUs; both ends count. */
-const typeWish = z.object({
+/** Which types may be bought or chosen: cores, MiB, GPUs; both ends count. */
+export const typeWish = z.object({
   cpu: numbers,
   memory: numbers.optional(),
   gpu: z.object({ model: z.string().optional(), count: numbers }).optional(),

@@ -27,7 +27,8 @@ beforeEach(async () => {
         const id = type.endsWith(":VirtualMachine")
           ? `/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/${name}`
           : `${name}-id`;
-        return { id, state: { ...inputs, userData: "#cloud-config", ...own, ...cloud, ...card, vmId } };
+        const choice = type.endsWith(":InstanceChoice") ? { instanceType: "m7i.xlarge", hourly: 0.247 } : {};
+        return { id, state: { ...inputs, ...choice, userData: "#cloud-config", ...own, ...cloud, ...card, vmId } };
       },
       call: ({ inputs, token }) =>
         token.endsWith("getAvailabilityZones") ? { names: ["eu-central-1a", "eu-central-1b"] } : { ...inputs, id: "ami-0123456789abcdef0" },
@@ -115,6 +116,52 @@ it("makes machines that join by themselves after the master, with what they are 
   expect(ofType(all, ":CloudHost").map(({ inputs }) => inputs.join)).toEqual(["cloud-init"]);
   const [rollout] = ofType(all, ":Rollout");
   expect(rollout?.inputs.nodes).toHaveLength(1);
+});
+
+const byRequirements = (over: object = {}) => {
+  const { instanceType: _, ...base } = settings.pools.base;
+  return { ...settings, pools: { rack, base: { ...base, types: { cpu: [4, 8] }, ...over } } };
+};
+
+it("chooses one type for a pool that says what it must have, and makes all its machines of it", async () => {
+  vi.stubEnv("SPILLWAY_PRICES", "/nowhere");
+  const all = await resourcesOf({ ...byRequirements({ market: "spot", disk: "40Gi" }), guards: { types: ["m7*"] } });
+  expect(ofType(all, ":InstanceChoice").map(({ name, inputs }) => ({ name, inputs }))).toEqual([
+    {
+      name: "type-base",
+      inputs: {
+        pool: "base",
+        cloud: "aws",
+        region: "eu-central-1",
+        zones: [],
+        // Those of the network that is made there.
+        landing: ["eu-central-1a", "eu-central-1b"],
+        market: "spot",
+        requirements: { cpu: [4, 8], arch: ["x64"], bareMetal: false, burstable: false },
+        allowed: ["m7*"],
+        diskGiB: 40,
+        address: "public",
+      },
+    },
+  ]);
+  expect(ofType(all, ":Instance").map(({ inputs }) => inputs.instanceType)).toEqual(["m7i.xlarge", "m7i.xlarge"]);
+  expect(ofType(all, ":CloudHost").map(({ inputs }) => inputs)).toMatchObject([
+    { price: { hourly: 0.247 }, attributes: { instanceType: "m7i.xlarge", arch: "x64" } },
+    { price: { hourly: 0.247 } },
+  ]);
+});
+
+it("looks for the type in the zones that are written, and starts its machines from the image of the wanted processor", async () => {
+  const all = await resourcesOf(byRequirements({ zones: ["eu-central-1b"], types: { arch: ["arm64"] }, join: "cloud-init", count: 1 }));
+  expect(ofType(all, ":InstanceChoice")[0]?.inputs).toMatchObject({ zones: ["eu-central-1b"], landing: [] });
+  const [seed] = ofType(all, ":MachineSeed");
+  expect(seed?.inputs.join).toMatchObject({ arch: "arm64" });
+  // Another type is another machine, which needs a token of its own.
+  expect(JSON.parse(String(seed?.inputs.born))).toMatchObject({ instanceType: "m7i.xlarge" });
+});
+
+it("chooses nothing where the type is written", async () => {
+  expect(ofType(await resourcesOf(settings), ":InstanceChoice")).toEqual([]);
 });
 
 it("loads no cloud's code where the settings name none", () => {

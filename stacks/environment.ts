@@ -8,6 +8,7 @@ import { Rollout } from "../bootstrap/rollout.ts";
 import { Authority } from "./authority.ts";
 import { usualSweep } from "./burst-settings.ts";
 import { Burster, type BursterArgs } from "./burster.ts";
+import { makeChoices } from "./chosen-types.ts";
 import { type MadeNetworks, makeNetworks, prepareBursts, wantedNetworks, withNetworks } from "./cloud-networks.ts";
 import type { Clouds, FoundMachines } from "./clouds.ts";
 import { type MachineResource, machineResource } from "./machine-resource.ts";
@@ -62,9 +63,10 @@ export class Environment extends pulumi.ComponentResource {
     const endpoint = masterEndpoint(mastersWanted, settings);
     const networks = makeNetworks(wantedNetworks(settings, defaultPort), { environment: name, environmentId, clouds }, child);
     prepareBursts(settings, networks, { environment: name, environmentId, clouds }, child);
+    const chosen = makeChoices(settings, networks, child);
     const { jumps } = settings;
     const { reserve, identityAuthorities } = settings.masters;
-    const surroundings = { environmentId, layout, endpoint, isCarrier: false, clouds, networks, found, jumps };
+    const surroundings = { environmentId, layout, endpoint, isCarrier: false, clouds, networks, chosen, found, jumps };
     const reached = wanted
       .filter((machine) => !joinsBySelf(machine))
       .map((machine) => machineResource(machine, { ...surroundings, isCarrier: machine.name === mastersWanted.name }, child));

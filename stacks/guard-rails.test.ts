@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { overridesOf } from "./guard-rails.ts";
+import { allowedTypes, overridesOf } from "./guard-rails.ts";
 import { parseSettings } from "./settings.ts";
 import { aws, azure, bursting, buying, inClouds, problemsOf } from "./testing/cloud-pools.ts";
 
@@ -45,6 +45,24 @@ describe("the guard rail", () => {
       "pools.base.instanceType: p5.48xlarge is none of those that guards allow: m7i.*",
     );
     expect(problemsOf(inClouds({ guards: { types: ["m7i.*"] } }))).toEqual([]);
+  });
+});
+
+describe("a pool that says what its type must have", () => {
+  const guards = { types: ["m7i.*"] };
+  const pools = { base: aws({ instanceType: undefined, types: {} }) };
+
+  it("gets one that is allowed", () => {
+    const settings = parseSettings(inClouds({ pools, guards }));
+    expect(allowedTypes(settings.guards)).toEqual(["m7i.*"]);
+    expect(overridesOf(settings)).toEqual([]);
+    expect(allowedTypes(parseSettings(inClouds({ pools })).guards)).toBeUndefined();
+  });
+
+  it("gets any where that rule is set aside, which is told though nobody knows yet which", () => {
+    const settings = parseSettings(inClouds({ pools, guards: { ...guards, override: { "type-not-allowed": reason } } }));
+    expect(allowedTypes(settings.guards)).toBeUndefined();
+    expect(overridesOf(settings)).toEqual([`the guard rail type-not-allowed is set aside: ${reason}`]);
   });
 });
 

@@ -16,7 +16,7 @@ const pattern = z.string().min(1).describe("with * for any characters");
 export const guardRails = z
   .strictObject({
     regions: z.array(pattern).optional().describe("regions in which there may be machines: eu-*, westeurope (default: any)"),
-    types: z.array(pattern).optional().describe("types that may be written for node pools: m7i.*, Standard_D* (default: any)"),
+    types: z.array(pattern).optional().describe("types that node pools may be of: m7i.*, Standard_D* (default: any)"),
     override: z
       .partialRecord(z.enum(guardRailNames), z.string().min(10, "write a reason of at least 10 characters: it is recorded"))
       .default({})
@@ -26,7 +26,7 @@ export const guardRails = z
 export type GuardRails = z.infer<typeof guardRails>;
 
 type OwnPool = { readonly provider: "local" } | { readonly provider: "ssh" };
-type GuardedPool = Pick<AwsPool | AzurePool, "provider" | "sshFrom" | "masterFrom" | "region" | "instanceType">;
+type GuardedPool = Pick<AwsPool | AzurePool, "provider" | "sshFrom" | "masterFrom" | "region" | "instanceType" | "types">;
 type GuardedBurstPool = { readonly provider: "aws" | "azure"; readonly sshFrom: readonly string[]; readonly regions: readonly string[] };
 
 /** What the rules look at, before and after the settings are filled in. */
@@ -52,7 +52,9 @@ export function breachesOf({ guards, pools, burst }: Guarded): Breach[] {
     found.push(...openings([...at, "sshFrom"], pool.sshFrom, "ssh-open-to-all"));
     found.push(...openings([...at, "masterFrom"], pool.masterFrom, "master-open-to-all"));
     found.push(...strange([...at, "region"], [pool.region], guards.regions, "region-not-allowed"));
-    found.push(...strange([...at, "instanceType"], [pool.instanceType], guards.types, "type-not-allowed"));
+    found.push(
+      ...strange([...at, "instanceType"], pool.instanceType === undefined ? [] : [pool.instanceType], guards.types, "type-not-allowed"),
+    );
   }
   for (const [name, pool] of Object.entries(burst?.pools ?? {})) {
     if (pool.provider === "local" || pool.provider === "ssh") continue;
@@ -66,10 +68,21 @@ export function breachesOf({ guards, pools, burst }: Guarded): Breach[] {
 /** A rule that is set aside and what it was set aside for, as a sentence each. */
 export function overridesOf(settings: Guarded): string[] {
   const used = new Set(breachesOf(settings).map(({ rule }) => rule));
+  // Which type will be chosen nobody knows yet.
+  if (settings.guards.types !== undefined && Object.values(settings.pools).some(isChosen)) used.add("type-not-allowed");
   return guardRailNames.flatMap((rule) => {
     const reason = settings.guards.override[rule];
     return reason === undefined || !used.has(rule) ? [] : [`the guard rail ${rule} is set aside: ${reason}`];
   });
+}
+
+/** The types of which one may be chosen for a node pool that says what it must have; undefined: any. */
+export function allowedTypes({ types, override }: GuardRails): readonly string[] | undefined {
+  return override["type-not-allowed"] === undefined ? types : undefined;
+}
+
+function isChosen(pool: OwnPool | GuardedPool): boolean {
+  return "types" in pool && pool.types !== undefined;
 }
 
 function openings(path: Path, blocks: readonly string[], rule: GuardRail): Breach[] {

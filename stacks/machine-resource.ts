@@ -11,11 +11,12 @@ import type { JumpEntry } from "../providers/ssh/jump-chain.ts";
 import { jumpChain } from "../providers/ssh/jump-chain.ts";
 import { SshMachine } from "../providers/ssh/ssh-machine.ts";
 import type { BurstPool } from "./burst-settings.ts";
+import { type ChosenTypes, wantedArch } from "./chosen-types.ts";
 import { type MadeNetworks, networkKey } from "./cloud-networks.ts";
 import { cloudHourly, machineShare } from "./cloud-price.ts";
 import { cloudMachineResource, type SelfJoining } from "./cloud-resource.ts";
-import type { CloudBurstPool } from "./cloud-settings.ts";
-import type { Clouds, FoundMachines } from "./clouds.ts";
+import type { AwsPool, AzurePool, CloudBurstPool } from "./cloud-settings.ts";
+import type { CloudName, Clouds, FoundMachines } from "./clouds.ts";
 import type { StateLayout } from "./state-layout.ts";
 import { isCloudMachine, type WantedCloudMachine, type WantedMachine, waysOf } from "./wanted-machines.ts";
 
@@ -28,6 +29,7 @@ export interface Surroundings {
   readonly isCarrier: boolean;
   readonly clouds: Clouds;
   readonly networks: MadeNetworks;
+  readonly chosen: ChosenTypes;
   readonly found: FoundMachines;
   /** For machines that join by themselves: they come after the master. */
   readonly selfJoin?: SelfJoining;
@@ -69,16 +71,16 @@ export function machineResource(wanted: WantedMachine, surroundings: Surrounding
 /** A cloud's machine of a node pool. */
 function poolMachine(
   wanted: WantedCloudMachine,
-  { environmentId, isCarrier, clouds, networks, jumps, found, selfJoin }: Surroundings,
+  { environmentId, isCarrier, clouds, networks, chosen, jumps, found, selfJoin }: Surroundings,
   options: pulumi.CustomResourceOptions,
 ): MadeMachine {
   const { name, pool, index, provider: cloud, settings } = wanted;
-  const { region, zones, instanceType, market, image, diskGiB, address, credential, authorizedKeys, jump, bootTimeoutMs, labels } =
-    settings;
+  const { region, zones, market, image, diskGiB, address, credential, authorizedKeys, jump, bootTimeoutMs, labels } = settings;
   const zone = zones.length === 0 ? undefined : zones[index % zones.length];
   const network = settings.network ?? networks.get(networkKey(cloud, region));
   if (network === undefined) throw new Error(`bug: no network was made for ${cloud} ${region}`);
   const foundId = found[name];
+  const { hourly, ...type } = typeOf(pool, cloud, settings, zone, chosen);
   return cloudMachineResource(
     {
       cloud,
@@ -86,8 +88,7 @@ function poolMachine(
       spec: {
         region,
         ...(zone === undefined ? {} : { zone }),
-        instanceType,
-        arch: instanceArch(cloud, instanceType),
+        ...type,
         market,
         image,
         diskGiB,
@@ -100,12 +101,25 @@ function poolMachine(
       selfJoin: settings.join === "cloud-init" ? selfJoin : undefined,
       bootTimeoutMs,
       labels,
-      hourly: cloudHourly(cloud, { region, zone, instanceType, market, diskGiB, address }),
+      hourly,
       ...(foundId === undefined ? {} : { found: foundId }),
     },
     clouds,
     options,
   );
+}
+
+/** The type of a node pool's machine, and what one costs there, in USD/hour. */
+function typeOf(pool: string, cloud: CloudName, settings: AwsPool | AzurePool, zone: string | undefined, chosen: ChosenTypes) {
+  const { region, instanceType: named, types, market, diskGiB, address } = settings;
+  const hourlyAs = (instanceType: string) => cloudHourly(cloud, { region, zone, instanceType, market, diskGiB, address });
+  if (named !== undefined) return { instanceType: named, arch: instanceArch(cloud, named), hourly: hourlyAs(named) };
+  const choice = chosen[pool];
+  if (types === undefined || choice === undefined) throw new Error(`bug: no type was chosen for ${pool}`);
+  const { instanceType } = choice;
+  // On a computer that does not know what the cloud sells, the price of when it was chosen.
+  const hourly = pulumi.all([instanceType, choice.hourly]).apply(([type, then]) => hourlyAs(type) ?? then);
+  return { instanceType, arch: wantedArch(types), mayBeBareMetal: types.bareMetal, hourly };
 }
 
 export interface BurstMachine {

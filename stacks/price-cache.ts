@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { cacheDirectory } from "../agent/bundle/build.ts";
 import { SpillwayError } from "../agent/contract/errors.ts";
-import type { Catalog } from "../providers/provider.ts";
+import type { Catalog, CatalogEntry } from "../providers/provider.ts";
 import type { CloudName } from "./clouds.ts";
 import { replaceFile } from "./replace-file.ts";
 
@@ -15,27 +15,27 @@ export interface PricePlace {
 }
 
 const usd = z.number().nonnegative();
+/** One type, as it is kept. */
+export const catalogEntry = z.object({
+  instanceType: z.string(),
+  region: z.string(),
+  zones: z.array(z.string()),
+  arch: z.enum(["x64", "arm64"]),
+  cpu: z.number(),
+  memory: z.number(),
+  gpus: z.array(z.object({ model: z.string(), count: z.number() })),
+  isBareMetal: z.boolean(),
+  isBurstable: z.boolean(),
+  onDemand: usd.exactOptional(),
+  spot: z.record(z.string(), usd),
+}) satisfies z.ZodType<CatalogEntry>;
 const catalogFile = z.object({
   provider: z.string(),
   region: z.string(),
   fetchedAt: z.number(),
   diskGiB: usd,
   publicAddress: usd,
-  entries: z.array(
-    z.object({
-      instanceType: z.string(),
-      region: z.string(),
-      zones: z.array(z.string()),
-      arch: z.enum(["x64", "arm64"]),
-      cpu: z.number(),
-      memory: z.number(),
-      gpus: z.array(z.object({ model: z.string(), count: z.number() })),
-      isBareMetal: z.boolean(),
-      isBurstable: z.boolean(),
-      onDemand: usd.exactOptional(),
-      spot: z.record(z.string(), usd),
-    }),
-  ),
+  entries: z.array(catalogEntry),
   quota: z.object({ "on-demand": z.number().exactOptional(), spot: z.number().exactOptional() }).exactOptional(),
 }) satisfies z.ZodType<Catalog>;
 

@@ -111,6 +111,15 @@ it("never lends CPU of a burstable type beyond what its price holds", async () =
   expect((await instanceOf({ instanceType: "t4g.small", arch: "arm64" })).inputs.creditSpecification).toEqual({ cpuCredits: "standard" });
 });
 
+it("takes a type that is known only while the program runs, with all that follows from it", async () => {
+  const burstable = await instanceOf({ instanceType: pulumi.output("t3.large") });
+  expect(burstable.inputs).toMatchObject({ instanceType: "t3.large", creditSpecification: { cpuCredits: "standard" } });
+  made = [];
+  const { inputs } = await instanceOf({ instanceType: pulumi.output("m7i.large") });
+  expect(inputs.instanceType).toBe("m7i.large");
+  expect(inputs).not.toHaveProperty("creditSpecification");
+});
+
 it("is reached at its public address, or at its private one where it has no other", async () => {
   expect(await valueOf((await instanceOf()).machine.host)).toBe("192.0.2.9");
   made = [];
@@ -186,6 +195,9 @@ it("keeps user data out of the state's plain text, and waits longer for a whole 
   expect((await optionsOf())?.additionalSecretOutputs).toEqual(["userData", "userDataBase64"]);
   expect((await optionsOf())?.customTimeouts).toBeUndefined();
   expect((await optionsOf({ instanceType: "c7g.metal" }))?.customTimeouts).toEqual({ create: "30m" });
+  const unknown = pulumi.output("m7i.large");
+  expect((await optionsOf({ instanceType: unknown, mayBeBareMetal: true }))?.customTimeouts).toEqual({ create: "30m" });
+  expect((await optionsOf({ instanceType: unknown, mayBeBareMetal: false }))?.customTimeouts).toBeUndefined();
 });
 
 it("imports a machine that an interrupted run made, and nothing else by its id", async () => {

@@ -5,6 +5,7 @@ import { EipAssociation } from "@pulumi/aws/ec2/eipAssociation.js";
 import { Instance, type InstanceArgs } from "@pulumi/aws/ec2/instance.js";
 import * as pulumi from "@pulumi/pulumi";
 import { SpillwayError } from "../../agent/contract/errors.ts";
+import { byType } from "../by-type.ts";
 import { type CloudIdentity, type CloudMachineSpec, type MadeCloudMachine, tagsOf } from "../cloud-machine.ts";
 import { awsImage } from "./image.ts";
 import { awsRegion } from "./region.ts";
@@ -72,7 +73,7 @@ function instanceArgs(spec: AwsInstanceSpec, options: pulumi.CustomResourceOptio
     tags,
     // A root block's own tags would come in a later call, and a crash between the two would leave a disk that is nobody's.
     volumeTags: tags,
-    ...(isBurstable(instanceType) ? { creditSpecification: { cpuCredits: "standard" } } : {}),
+    creditSpecification: byType(instanceType, (type) => (isBurstable(type) ? { cpuCredits: "standard" } : undefined)),
     ...(market === "spot" ? { instanceMarketOptions: spotOptions(maxSpotPrice) } : {}),
   };
 }
@@ -135,8 +136,8 @@ export function subnetOf(
   });
 }
 
-function isBareMetal({ instanceType }: AwsInstanceSpec): boolean {
-  return instanceType.includes(".metal");
+function isBareMetal({ instanceType, mayBeBareMetal = false }: AwsInstanceSpec): boolean {
+  return typeof instanceType === "string" ? instanceType.includes(".metal") : mayBeBareMetal;
 }
 
 /** The T types, which start out as `unlimited`: beyond their base line AWS would bill CPU that no offer's price holds. */

@@ -22,7 +22,7 @@ export function imageReference({ image, arch }: Pick<CloudMachineSpec, "image" |
   return { publisher, offer, sku: sku[arch], version: "latest" };
 }
 
-type Secured = Pick<CloudMachineSpec, "image" | "arch" | "instanceType">;
+type Secured = Pick<CloudMachineSpec, "image" | "arch"> & { readonly instanceType: string };
 
 /**
  * Trusted Launch (secure boot, a virtual TPM; no extra cost) where image and size can: Debian 12 and Ubuntu Server can on

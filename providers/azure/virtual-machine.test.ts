@@ -97,6 +97,16 @@ describe("a machine of a node pool", () => {
     expect(Buffer.from(osProfile.customData, "base64").toString()).toBe(plain.userData);
   });
 
+  it("takes a size that is known only while the program runs, and boots it as it can", async () => {
+    await make({ ...plain, instanceType: pulumi.output("Standard_NC4as_T4_v3") });
+    const { hardwareProfile, securityProfile } = only("compute:VirtualMachine").inputs;
+    expect(hardwareProfile.vmSize).toBe("Standard_NC4as_T4_v3");
+    expect(securityProfile).toEqual({ securityType: "TrustedLaunch", uefiSettings: { secureBootEnabled: false, vTpmEnabled: true } });
+    made = [];
+    await make({ ...plain, instanceType: pulumi.output("Standard_M8ms") });
+    expect(only("compute:VirtualMachine").inputs).not.toHaveProperty("securityProfile");
+  });
+
   it("has no identity that a task on it could use", async () => {
     await make(plain);
     expect(only("compute:VirtualMachine").inputs).not.toHaveProperty("identity");

@@ -11,6 +11,7 @@ import { VirtualMachine } from "@pulumi/azure-native/compute/virtualMachine.js";
 import { NetworkInterface } from "@pulumi/azure-native/network/networkInterface.js";
 import { PublicIPAddress } from "@pulumi/azure-native/network/publicIPAddress.js";
 import * as pulumi from "@pulumi/pulumi";
+import { byType } from "../by-type.ts";
 import { type CloudIdentity, type CloudMachineSpec, type MadeCloudMachine, tagsOf } from "../cloud-machine.ts";
 import { cloudUser } from "../user-data.ts";
 import { machineId, parseArmId } from "./arm-id.ts";
@@ -81,7 +82,7 @@ export function makeAzureMachine(spec: AzureMachineSpec, options: AzureOptions):
         },
       },
       networkProfile: { networkInterfaces: [{ id: card.id, primary: true, deleteOption: keptOrGone(spec) }] },
-      ...(securityProfile(spec) === undefined ? {} : { securityProfile: securityProfile(spec) }),
+      securityProfile: byType(spec.instanceType, (instanceType) => securityProfile({ ...spec, instanceType })),
       // A task can ask the machine for its identity's token; only what is bought for a while has one, and it may only end itself.
       ...(burst === undefined ? {} : { identity: { type: "SystemAssigned" } }),
     },

@@ -2,6 +2,7 @@
 import { authority } from "./resources/authority.ts";
 import { burster } from "./resources/burster.ts";
 import { cloudHost } from "./resources/cloud-host.ts";
+import { instanceChoice } from "./resources/instance-choice.ts";
 import { localMachine } from "./resources/local-machine.ts";
 import { machineSeed } from "./resources/machine-seed.ts";
 import { master } from "./resources/master.ts";
@@ -16,6 +17,7 @@ export const handlers: Readonly<Record<string, AnyHandler>> = {
   "spillway:index:Authority": authority,
   "spillway:index:Burster": burster,
   "spillway:index:CloudHost": cloudHost,
+  "spillway:index:InstanceChoice": instanceChoice,
   "spillway:index:LocalMachine": localMachine,
   "spillway:index:MachineSeed": machineSeed,
   "spillway:index:Master": master,

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { type Row, roleIn, trackProgress } from "./progress.ts";
+import { type Row, roleIn, rowName, trackProgress } from "./progress.ts";
 
 const urn = "urn:pulumi:prod::spillway::spillway:index:Environment$spillway:index:Rollout::rollout";
 
@@ -14,6 +14,11 @@ it("reads a role's row out of what a rollout says", () => {
   expect(roleIn("0/12 canary: node rack-3 went back: it was not well")).toMatchObject({ state: "failed" });
   expect(roleIn("0/12 master: master 802a1a → 159907")).toMatchObject({ name: "master", step: "0/12 master: 802a1a → 159907" });
   expect(roleIn("building")).toBeUndefined();
+});
+
+it("names the machine type of each pool apart", () => {
+  const type = "spillway:index:Environment$spillway:index:InstanceChoice";
+  expect(rowName(`urn:pulumi:prod::spillway::${type}::type-base`)).toBe("machine type of base");
 });
 
 it("has a row for each role that a rollout works on, beside its own", () => {

@@ -40,6 +40,7 @@ const operations: Record<string, string> = {
 };
 const typeNames: Record<string, string> = {
   Authority: "authority",
+  InstanceChoice: "machine type",
   LocalMachine: "machine",
   SshMachine: "host",
   Preflight: "preflight",
@@ -120,6 +121,7 @@ export function rowName(urn: string): string {
   const kind = type.split(":").at(-1) ?? "";
   const word = typeNames[kind] ?? kind;
   if (kind === "LocalMachine" || kind === "SshMachine") return `${word} ${name}`;
+  if (kind === "InstanceChoice") return `${word} of ${name.replace(/^type-/, "")}`;
   return kind === "Node" ? `${word} ${name.replace(/^node-/, "")}` : word;
 }
 
