@@ -55,7 +55,7 @@ afterAll(async () => {
 function shortenTeardown(): void {
   const changes = [
     ["offers", "aws: 600_000", "aws: 60_000"],
-    ["machines", "endPatienceMs = 120_000", "endPatienceMs = 15_000"],
+    ["machines", "endPatienceMs = 120_000", "endPatienceMs = 40_000"],
   ] as const;
   for (const [name, from, to] of changes) {
     const file = join(rack.checkout.directory, `stacks/burst/${name}.ts`);
