@@ -20,7 +20,9 @@ export async function fetchAzureCatalog(region: string, signal?: AbortSignal): P
   const [skus, usages, sizeItems, diskItems, addressItems] = await Promise.all([
     withAzureErrors(where, () => all(clients.compute.resourceSkus.list({ ...options, filter: `location eq '${region}'` }))),
     // Who may not read it may still buy.
-    all(clients.compute.usage.list(region, options)).catch(() => undefined),
+    withAzureErrors(where, () => all(clients.compute.usage.list(region, options))).catch((error: unknown) =>
+      String(error instanceof Error ? error.message : error),
+    ),
     retailPrices(filters.sizes, signal),
     retailPrices(filters.disks, signal),
     retailPrices(filters.addresses, signal),
@@ -34,7 +36,6 @@ export async function fetchAzureCatalog(region: string, signal?: AbortSignal): P
       hint: "Look at the region's name: az account list-locations --query [].name",
     });
   }
-  const quota = usages === undefined ? undefined : quotaOf(usages);
   return {
     provider: "azure",
     region,
@@ -42,7 +43,7 @@ export async function fetchAzureCatalog(region: string, signal?: AbortSignal): P
     diskGiB,
     publicAddress,
     entries: entriesOf(sizesOf(skus, region), sizePrices(sizeItems)),
-    ...(quota === undefined ? {} : { quota }),
+    ...(typeof usages === "string" ? { quotaUnknown: usages } : { quota: quotaOf(usages) }),
   };
 }
 
@@ -57,14 +58,15 @@ export function entriesOf(sizes: readonly Size[], prices: SizePrices): CatalogEn
 }
 
 /**
- * What is left of the region's cores ("Total Regional vCPUs") and of those for spot ("Total Regional Low-priority vCPUs"). On
- * demand each family has a limit of its own as well, which may be less.
+ * What is left of the region's cores ("Total Regional vCPUs"), of those for spot ("Total Regional Low-priority vCPUs"), and on demand
+ * of each family's own ("standardDSv5Family"), by the family in lower case: sizes and usages are not written alike.
  */
 export function quotaOf(usages: readonly Usage[]): NonNullable<Catalog["quota"]> {
-  const left = (name: string) => {
-    const found = usages.find((usage) => usage.name.value?.toLowerCase() === name.toLowerCase());
-    return found === undefined ? undefined : Math.max(0, found.limit - found.currentValue);
+  const left = new Map(usages.map(({ name, limit, currentValue }) => [name.value?.toLowerCase() ?? "", Math.max(0, limit - currentValue)]));
+  const [onDemand, spot] = [left.get("cores"), left.get("lowprioritycores")];
+  const families = [...left].filter(([name]) => name.endsWith("family")).map(([name, cores]) => [name, { "on-demand": cores }] as const);
+  return {
+    "": { ...(onDemand === undefined ? {} : { "on-demand": onDemand }), ...(spot === undefined ? {} : { spot }) },
+    ...Object.fromEntries(families),
   };
-  const [onDemand, spot] = [left("cores"), left("lowPriorityCores")];
-  return { ...(onDemand === undefined ? {} : { "on-demand": onDemand }), ...(spot === undefined ? {} : { spot }) };
 }
