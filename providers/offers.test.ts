@@ -162,13 +162,23 @@ describe("how many machines of an offer there may be", () => {
     [9, 4],
     [100, 10],
   ])("is, with a quota of %s vCPUs, %d", (vcpus, machines) => {
-    const quota = vcpus === undefined ? {} : { quota: { "on-demand": vcpus } };
+    const quota = vcpus === undefined ? {} : { quota: { "": { "on-demand": vcpus } } };
     expect(cloudOffers(aWish(), [aCatalog([anEntry()], quota)])).toMatchObject([{ maxNodes: machines }]);
   });
 
   it("leaves out what the quota has no room for", () => {
-    expect(cloudOffers(aWish(), [aCatalog([anEntry()], { quota: { "on-demand": 1 } })])).toEqual([]);
-    expect(cloudOffers(aWish(), [aCatalog([anEntry()], { quota: { spot: 1 } })])).toHaveLength(1);
+    expect(cloudOffers(aWish(), [aCatalog([anEntry()], { quota: { "": { "on-demand": 1 } } })])).toEqual([]);
+    expect(cloudOffers(aWish(), [aCatalog([anEntry()], { quota: { "": { spot: 1 } } })])).toHaveLength(1);
+  });
+
+  it("is bounded by the quota of its own family, not by that of another, and by that of all types too", () => {
+    const entries = [anEntry({ quotaFamily: "Standard" }), anEntry({ instanceType: "x2gd.large", memory: 32_768, quotaFamily: "X" })];
+    const most = (all: number) => {
+      const quota = { Standard: { "on-demand": 4 }, X: { "on-demand": 12 }, "": { "on-demand": all } };
+      return Object.fromEntries(cloudOffers(aWish(), [aCatalog(entries, { quota })]).map((one) => [one.instanceType, one.maxNodes]));
+    };
+    expect(most(100)).toEqual({ "m7i.large": 2, "x2gd.large": 6 });
+    expect(most(6)).toEqual({ "m7i.large": 2, "x2gd.large": 3 });
   });
 });
 

@@ -64,8 +64,7 @@ function byCore(a: Offer, b: Offer): number {
 
 function offersOf(entry: CatalogEntry, market: Market, wish: CloudOfferWish, catalog: Catalog): Offer[] {
   const { instanceType, region } = entry;
-  const quota = catalog.quota?.[market];
-  const most = Math.min(wish.maxNodes, quota === undefined ? wish.maxNodes : Math.floor(quota / Math.max(1, entry.cpu / 1000)));
+  const most = Math.min(wish.maxNodes, withinQuota(entry, market, catalog));
   const whole: Resources = { cpu: entry.cpu, memory: entry.memory, disk: wish.diskGiB * 1024, gpus: entry.gpus.map((gpu) => ({ ...gpu })) };
   const usable = wish.zones[region];
   const zones = entry.zones.length === 0 ? [""] : entry.zones.filter((zone) => usable === undefined || usable.includes(zone));
@@ -95,6 +94,13 @@ function offersOf(entry: CatalogEntry, market: Market, wish: CloudOfferWish, cat
       },
     ];
   });
+}
+
+/** Machines that the account may still start: both by the quota of all types and by that of its family. */
+function withinQuota({ cpu, quotaFamily }: CatalogEntry, market: Market, { quota = {} }: Catalog): number {
+  const quotas = [quota[""], quotaFamily === undefined ? undefined : quota[quotaFamily]];
+  const vcpus = Math.min(...quotas.map((one) => one?.[market] ?? Number.POSITIVE_INFINITY));
+  return Math.floor(vcpus / Math.max(1, cpu / 1000));
 }
 
 /** Rank by rank: first what nothing beats. */

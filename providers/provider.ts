@@ -131,6 +131,8 @@ export interface CatalogEntry {
   readonly isBareMetal: boolean;
   /** Whether its CPU is only lent beyond a base line (AWS T, Azure B). */
   readonly isBurstable: boolean;
+  /** Of the types that share a quota with this one; a key of the catalog's `quota`, where that is known. */
+  readonly quotaFamily?: string;
   /** USD/hour; undefined: not sold so, or not known. */
   readonly onDemand?: number;
   /** USD/hour by zone, or under "" where it has no zone. */
@@ -147,6 +149,11 @@ export interface Catalog {
   readonly diskGiB: number;
   readonly publicAddress: number;
   readonly entries: readonly CatalogEntry[];
-  /** What the account may still start, in vCPUs, by market; undefined where it could not be read. */
-  readonly quota?: Readonly<Partial<Record<"on-demand" | "spot", number>>>;
+  /**
+   * What the account may still start, in vCPUs, by `quotaFamily` ("" is all types together) and market; what is not there bounds
+   * nothing. Undefined where it could not be read.
+   */
+  readonly quota?: Readonly<Record<string, Readonly<Partial<Record<"on-demand" | "spot", number>>>>>;
+  /** Why it could not, in the cloud's words. */
+  readonly quotaUnknown?: string;
 }

@@ -33,13 +33,13 @@ function keep(text: string): void {
   writeFileSync(join(cache, "prices", "aws-eu-central-1.json"), text);
 }
 const kept = (ageMs: number) => {
-  const catalog = aCatalog({ fetchedAt: Date.now() - ageMs, quota: { spot: 64 } });
+  const catalog = aCatalog({ fetchedAt: Date.now() - ageMs, quota: { Standard: { spot: 64 } } });
   keep(JSON.stringify(catalog));
   return catalog;
 };
 const current = async () => {
   const stale: string[] = [];
-  const catalog: Catalog = await currentCatalog(frankfurt, { freshForMs: hourMs, onStale: (text) => stale.push(text), ask });
+  const catalog: Catalog = await currentCatalog(frankfurt, { freshForMs: hourMs, onDoubt: (text) => stale.push(text), ask });
   return { catalog, stale };
 };
 
@@ -92,4 +92,12 @@ it("says that prices are not known where there is neither", async () => {
     code: "prices-unknown",
     message: "what aws sells in eu-central-1 is not known: AWS does not answer",
   });
+});
+
+it("says that the account's quota is not known when the cloud was asked, not each time that its answer serves", async () => {
+  cloud.answer = aCatalog({ quotaUnknown: "AWS: AccessDeniedException: not authorized" });
+  expect((await current()).stale).toEqual([
+    "the quota of aws eu-central-1 is not known, so nothing is bounded by it: AWS: AccessDeniedException: not authorized",
+  ]);
+  expect((await current()).stale).toEqual([]);
 });

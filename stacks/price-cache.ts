@@ -26,6 +26,7 @@ export const catalogEntry = z.object({
   gpus: z.array(z.object({ model: z.string(), count: z.number() })),
   isBareMetal: z.boolean(),
   isBurstable: z.boolean(),
+  quotaFamily: z.string().exactOptional(),
   onDemand: usd.exactOptional(),
   spot: z.record(z.string(), usd),
 }) satisfies z.ZodType<CatalogEntry>;
@@ -36,7 +37,8 @@ const catalogFile = z.object({
   diskGiB: usd,
   publicAddress: usd,
   entries: z.array(catalogEntry),
-  quota: z.object({ "on-demand": z.number().exactOptional(), spot: z.number().exactOptional() }).exactOptional(),
+  quota: z.record(z.string(), z.object({ "on-demand": z.number().exactOptional(), spot: z.number().exactOptional() })).exactOptional(),
+  quotaUnknown: z.string().exactOptional(),
 }) satisfies z.ZodType<Catalog>;
 
 /** Undefined when it was never asked, or what is kept can't be read. */
@@ -60,8 +62,8 @@ export async function refreshCatalog({ cloud, region }: PricePlace, signal?: Abo
 
 export interface CurrentOptions {
   readonly freshForMs: number;
-  /** Told a sentence when what is old has to serve. */
-  readonly onStale: (text: string) => void;
+  /** Told a sentence when what is old has to serve, or the cloud was asked and did not tell the account's quota. */
+  readonly onDoubt: (text: string) => void;
   readonly signal?: AbortSignal;
   readonly ask?: AskCloud;
 }
@@ -70,13 +72,16 @@ export interface CurrentOptions {
  * What is kept, unless that is older than `freshForMs`: then the cloud is asked, and what is kept serves when it does not
  * answer. Throws `prices-unknown` when there is neither.
  */
-export async function currentCatalog(place: PricePlace, { freshForMs, onStale, signal, ask }: CurrentOptions): Promise<Catalog> {
+export async function currentCatalog(place: PricePlace, { freshForMs, onDoubt, signal, ask }: CurrentOptions): Promise<Catalog> {
   const kept = cachedCatalog(place);
   // What seems to come from the future was asked by a clock that is not to be trusted.
   const age = kept === undefined ? Number.POSITIVE_INFINITY : Date.now() - kept.fetchedAt;
   if (kept !== undefined && age >= 0 && age < freshForMs) return kept;
   try {
-    return await refreshCatalog(place, signal, ask);
+    const catalog = await refreshCatalog(place, signal, ask);
+    if (catalog.quotaUnknown !== undefined)
+      onDoubt(`the quota of ${place.cloud} ${place.region} is not known, so nothing is bounded by it: ${catalog.quotaUnknown}`);
+    return catalog;
   } catch (cause) {
     const why = cause instanceof SpillwayError ? cause.message : String(cause);
     if (kept === undefined) {
@@ -87,7 +92,7 @@ export async function currentCatalog(place: PricePlace, { freshForMs, onStale, s
         cause,
       });
     }
-    onStale(`prices of ${place.cloud} ${place.region} are of ${new Date(kept.fetchedAt).toISOString()}: ${why}`);
+    onDoubt(`prices of ${place.cloud} ${place.region} are of ${new Date(kept.fetchedAt).toISOString()}: ${why}`);
     return kept;
   }
 }

@@ -60,6 +60,8 @@ export interface Refreshed extends PricePlace {
   /** ms since the epoch; of what is kept now. Undefined where nothing is. */
   readonly fetchedAt?: number;
   readonly types?: number;
+  /** Why the account's quota is not known. */
+  readonly quotaUnknown?: string;
   /** Why the cloud did not answer. */
   readonly problem?: string;
   readonly hint?: string;
@@ -70,8 +72,8 @@ export async function refreshAll(places: readonly PricePlace[], ask?: AskCloud):
   return await Promise.all(
     places.map(async (place): Promise<Refreshed> => {
       try {
-        const { fetchedAt, entries } = await refreshCatalog(place, undefined, ask);
-        return { ...place, fetchedAt, types: entries.length };
+        const { fetchedAt, entries, quotaUnknown } = await refreshCatalog(place, undefined, ask);
+        return { ...place, fetchedAt, types: entries.length, ...(quotaUnknown === undefined ? {} : { quotaUnknown }) };
       } catch (error) {
         const kept = cachedCatalog(place);
         return {
@@ -88,8 +90,11 @@ export async function refreshAll(places: readonly PricePlace[], ask?: AskCloud):
 export function refreshText(refreshed: readonly Refreshed[], now: number): string {
   return refreshed
     .flatMap((one) => {
-      const { fetchedAt, types = 0, problem, hint } = one;
-      if (problem === undefined) return [`${paint("green", "✓")} ${placeText(one)}: ${countOf(types, "type")}`];
+      const { fetchedAt, types = 0, quotaUnknown, problem, hint } = one;
+      if (problem === undefined) {
+        const doubt = quotaUnknown === undefined ? [] : [`  its quota is not known, so nothing is bounded by it: ${plain(quotaUnknown)}`];
+        return [`${paint("green", "✓")} ${placeText(one)}: ${countOf(types, "type")}`, ...doubt];
+      }
       const rest = fetchedAt === undefined ? "nothing is kept" : `what is kept is ${shortSpan(now - fetchedAt)} old`;
       return [`${paint("red", "✗")} ${placeText(one)}: ${plain(problem)}; ${rest}`, ...(hint === undefined ? [] : [`  ${plain(hint)}`])];
     })

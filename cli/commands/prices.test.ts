@@ -40,7 +40,7 @@ describe("prices list", () => {
     expect(stdout).toMatch(/aws +eu-central-1 +m7i\.large +2 +8 GiB +x64 +\$0\.12 +\$0\.04 +eu-central-1b/);
     expect(stdout).toMatch(/r7i\.xlarge +4 +32 GiB +x64 +\$0\.30 +–\n/);
     expect(stdout).toMatch(/g4dn\.xlarge +4 +16 GiB +1 t4 +x64 +\$0\.60/);
-    expect(stdout).toContain("aws eu-central-1: 3 types, 2 h old; disk $0.0001/h per GiB, address $0.005/h");
+    expect(stdout).toContain("aws eu-central-1: 3 types, 2 h old; disk $0.0001/h per GiB, address $0.005/h; quota not known");
   });
 
   test("shows one cloud, region or kind of types alone", async () => {
@@ -73,9 +73,17 @@ describe("prices list", () => {
   });
 
   test("tells a program when each catalog was asked for, and the quota", async () => {
-    keep("aws", "eu-central-1", aCatalog({ fetchedAt: 1000, quota: { spot: 64 } }));
+    keep("aws", "eu-central-1", aCatalog({ fetchedAt: 1000, quota: { Standard: { spot: 64 } } }));
     expect(JSON.parse((await prices("list", "-o", "json")).stdout).catalogs).toEqual([
-      { cloud: "aws", region: "eu-central-1", fetchedAt: 1000, types: 1, diskGiB: 0.0001, publicAddress: 0.005, quota: { spot: 64 } },
+      {
+        cloud: "aws",
+        region: "eu-central-1",
+        fetchedAt: 1000,
+        types: 1,
+        diskGiB: 0.0001,
+        publicAddress: 0.005,
+        quota: { Standard: { spot: 64 } },
+      },
     ]);
   });
 });
@@ -98,6 +106,15 @@ describe("prices refresh", () => {
       "  Log in.",
       "✗ azure westeurope: no credentials were found; nothing is kept",
       "  Log in.",
+    ]);
+  });
+
+  test("says that a quota is not known, and why", async () => {
+    vi.stubEnv("SPILLWAY_CACHE", cache);
+    const refreshed = await refreshAll([frankfurt], async () => aCatalog({ quotaUnknown: "AWS: AccessDeniedException: not authorized" }));
+    expect(refreshText(refreshed, Date.now()).split("\n")).toEqual([
+      "✓ aws eu-central-1: 1 type",
+      "  its quota is not known, so nothing is bounded by it: AWS: AccessDeniedException: not authorized",
     ]);
   });
 

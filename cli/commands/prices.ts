@@ -62,8 +62,17 @@ function keptCatalogs({ cloud, region }: Pick<ListOptions, "cloud" | "region">):
 }
 
 function summaryOf({ cloud, region, catalog }: KeptCatalog) {
-  const { fetchedAt, diskGiB, publicAddress, quota } = catalog;
-  return { cloud, region, fetchedAt, types: catalog.entries.length, diskGiB, publicAddress, ...(quota === undefined ? {} : { quota }) };
+  const { fetchedAt, diskGiB, publicAddress, quota, quotaUnknown } = catalog;
+  return {
+    cloud,
+    region,
+    fetchedAt,
+    types: catalog.entries.length,
+    diskGiB,
+    publicAddress,
+    ...(quota === undefined ? {} : { quota }),
+    ...(quotaUnknown === undefined ? {} : { quotaUnknown }),
+  };
 }
 
 /** One type in one region. */
@@ -133,7 +142,7 @@ const oldMs = 24 * 3_600_000;
 
 /** `aws eu-central-1: 790 types, 2 h old; disk $0.0001/h per GiB, address $0.005/h` */
 export function ageText({ cloud, region, catalog }: KeptCatalog, now: number): string {
-  const { fetchedAt, entries, diskGiB, publicAddress } = catalog;
-  const text = `${cloud} ${region}: ${countOf(entries.length, "type")}, ${shortSpan(now - fetchedAt)} old; disk ${formatUsd(diskGiB)}/h per GiB, address ${formatUsd(publicAddress)}/h`;
+  const { fetchedAt, entries, diskGiB, publicAddress, quota } = catalog;
+  const text = `${cloud} ${region}: ${countOf(entries.length, "type")}, ${shortSpan(now - fetchedAt)} old; disk ${formatUsd(diskGiB)}/h per GiB, address ${formatUsd(publicAddress)}/h${quota === undefined ? "; quota not known" : ""}`;
   return now - fetchedAt > oldMs ? paint("yellow", text) : text;
 }

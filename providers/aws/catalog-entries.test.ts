@@ -83,6 +83,7 @@ it("tells a type with its size, its zones and its prices", () => {
       gpus: [],
       isBareMetal: false,
       isBurstable: false,
+      quotaFamily: "Standard",
       onDemand: 0.12075,
       spot: { "eu-central-1a": 0.0431, "eu-central-1b": 0.048 },
     },

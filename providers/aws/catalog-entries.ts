@@ -3,6 +3,7 @@ import type { GpuDeviceInfo, InstanceTypeInfo, InstanceTypeOffering, SpotPrice }
 import { z } from "zod";
 import type { CatalogEntry } from "../provider.ts";
 import { isPlainZone } from "./network-plan.ts";
+import { quotaFamilyOf } from "./vcpu-quotas.ts";
 
 /** A product of the price list (GetProducts, `aws_v1`), as far as it is read here. */
 const product = z.object({
@@ -51,6 +52,7 @@ export function catalogEntries(region: string, { types, offerings, spot, onDeman
       if (!sold.includes("on-demand") && !sold.includes("spot")) return [];
       const soldIn = zones.get(name) ?? [];
       const price = sold.includes("on-demand") ? hourly.get(name) : undefined;
+      const quotaFamily = quotaFamilyOf(name);
       const spotOf = sold.includes("spot") ? (spotPrices.get(name) ?? {}) : {};
       return [
         {
@@ -64,6 +66,7 @@ export function catalogEntries(region: string, { types, offerings, spot, onDeman
           isBareMetal: type.BareMetal === true,
           isBurstable: type.BurstablePerformanceSupported === true,
           spot: Object.fromEntries(Object.entries(spotOf).filter(([zone]) => soldIn.includes(zone))),
+          ...(quotaFamily === undefined ? {} : { quotaFamily }),
           ...(price === undefined ? {} : { onDemand: price }),
         },
       ];

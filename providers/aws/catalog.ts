@@ -1,32 +1,37 @@
 /** What AWS sells in a region right now, and for how much. */
-import type { EC2Client, InstanceTypeInfo, InstanceTypeOffering, SpotPrice } from "@aws-sdk/client-ec2";
+import type { EC2Client, Instance, InstanceTypeInfo, InstanceTypeOffering, SpotPrice } from "@aws-sdk/client-ec2";
 import { cancelled, SpillwayError } from "../../agent/contract/errors.ts";
 import type { Catalog } from "../provider.ts";
 import { catalogEntries, diskPrice } from "./catalog-entries.ts";
 import { allOf, ec2Of, requestHandler } from "./client.ts";
 import { asSpillwayError } from "./problem.ts";
 import { publicAddressHourly } from "./public-address.ts";
+import { ec2Quotas } from "./service-quotas.ts";
+import { freeVcpus, runningVcpus } from "./vcpu-quotas.ts";
 
 /** Where the price list of every region is asked for: https://docs.aws.amazon.com/general/latest/gr/billing.html */
 const pricingRegion = "us-east-1";
 
 /**
- * Asks for types, zones, spot prices and the price list, all at once; some thirty calls. Whoever asks needs
- * `ec2:DescribeInstanceTypes`, `ec2:DescribeInstanceTypeOfferings`, `ec2:DescribeSpotPriceHistory` and `pricing:GetProducts`.
+ * Asks for types, zones, spot prices, the price list, quotas and what is in use of them, all at once; some thirty calls. Whoever
+ * asks needs `ec2:DescribeInstanceTypes`, `ec2:DescribeInstanceTypeOfferings`, `ec2:DescribeSpotPriceHistory` and
+ * `pricing:GetProducts`; for quotas `servicequotas:ListServiceQuotas` and `ec2:DescribeInstances`. Who may not read those may still
+ * buy: the catalog says that they are unknown, and why.
  *
- * The account's quotas are left out: they are a service of their own, and a launch that meets one says so.
  * Throws `cloud-…`, `cancelled`, and `cloud-price-missing` where the region has no price for disks.
  */
 export async function fetchAwsCatalog(region: string, signal?: AbortSignal): Promise<Catalog> {
   const fetchedAt = Date.now();
   try {
     const client = await ec2Of(region);
-    const [types, offerings, spot, onDemand, disks] = await Promise.all([
-      typesOf(client, signal),
+    const asked = typesOf(client, signal);
+    const [types, offerings, spot, onDemand, disks, quota] = await Promise.all([
+      asked,
       offeringsOf(client, signal),
       spotOf(client, new Date(fetchedAt), signal),
       productsOf({ ...linuxOnDemand, regionCode: region }, signal),
       productsOf({ productFamily: "Storage", volumeApiName: "gp3", regionCode: region }, signal),
+      quotaOf(region, client, asked, signal),
     ]);
     const diskGiB = diskPrice(disks);
     if (diskGiB === undefined) {
@@ -37,7 +42,7 @@ export async function fetchAwsCatalog(region: string, signal?: AbortSignal): Pro
       });
     }
     const entries = catalogEntries(region, { types, offerings, spot, onDemand });
-    return { provider: "aws", region, fetchedAt, diskGiB, publicAddress: publicAddressHourly, entries };
+    return { provider: "aws", region, fetchedAt, diskGiB, publicAddress: publicAddressHourly, entries, ...quota };
   } catch (error) {
     if (signal?.aborted === true) throw cancelled(`prices of AWS ${region}`);
     throw asSpillwayError(error, `prices of AWS ${region}`);
@@ -56,6 +61,29 @@ async function offeringsOf(client: EC2Client, abortSignal: AbortSignal | undefin
   const { paginateDescribeInstanceTypeOfferings } = await import("@aws-sdk/client-ec2");
   const pages = paginateDescribeInstanceTypeOfferings({ client, pageSize: 1000 }, { LocationType: "availability-zone" }, { abortSignal });
   return allOf(pages, (page) => page.InstanceTypeOfferings);
+}
+
+async function quotaOf(
+  region: string,
+  client: EC2Client,
+  types: Promise<InstanceTypeInfo[]>,
+  signal: AbortSignal | undefined,
+): Promise<Pick<Catalog, "quota" | "quotaUnknown">> {
+  try {
+    const [limits, instances, known] = await Promise.all([ec2Quotas(region, signal), startedInstances(client, signal), types]);
+    return { quota: freeVcpus(limits, runningVcpus(instances, known)) };
+  } catch (error) {
+    if (signal?.aborted === true) throw error;
+    return { quotaUnknown: asSpillwayError(error, `quotas of AWS ${region}`).message };
+  }
+}
+
+/** Everybody's, not only ours: the quota is the account's. Those that are about to run count, since they soon do. */
+async function startedInstances(client: EC2Client, abortSignal: AbortSignal | undefined): Promise<Instance[]> {
+  const { paginateDescribeInstances } = await import("@aws-sdk/client-ec2");
+  const query = { Filters: [{ Name: "instance-state-name", Values: ["pending", "running"] }] };
+  const pages = paginateDescribeInstances({ client, pageSize: 1000 }, query, { abortSignal });
+  return allOf(pages, (page) => page.Reservations?.flatMap(({ Instances = [] }) => Instances));
 }
 
 /** A history that begins and ends now is the price that holds now. */

@@ -1,6 +1,7 @@
 /** What Azure sells in one region: sizes of Azure Compute, prices of its public list, and how much of it the subscription may still take. */
-import type { Usage } from "@azure/arm-compute";
+import type { Usage, VirtualMachine } from "@azure/arm-compute";
 import { SpillwayError } from "../../agent/contract/errors.ts";
+import { type Market, tagNames } from "../cloud-machine.ts";
 import type { Catalog, CatalogEntry } from "../provider.ts";
 import { azureClients, currentSubscription } from "./client.ts";
 import { all } from "./list.ts";
@@ -17,10 +18,13 @@ export async function fetchAzureCatalog(region: string, signal?: AbortSignal): P
   const where = `Azure ${region}`;
   const options = signal === undefined ? {} : { abortSignal: signal };
   const filters = priceFilters(region);
-  const [skus, usages, sizeItems, diskItems, addressItems] = await Promise.all([
+  const [skus, usages, machines, sizeItems, diskItems, addressItems] = await Promise.all([
     withAzureErrors(where, () => all(clients.compute.resourceSkus.list({ ...options, filter: `location eq '${region}'` }))),
     // Who may not read it may still buy.
-    all(clients.compute.usage.list(region, options)).catch(() => undefined),
+    withAzureErrors(where, () => all(clients.compute.usage.list(region, options))).catch((error: unknown) =>
+      String(error instanceof Error ? error.message : error),
+    ),
+    withAzureErrors(where, () => all(clients.compute.virtualMachines.listAll(options))),
     retailPrices(filters.sizes, signal),
     retailPrices(filters.disks, signal),
     retailPrices(filters.addresses, signal),
@@ -34,15 +38,15 @@ export async function fetchAzureCatalog(region: string, signal?: AbortSignal): P
       hint: "Look at the region's name: az account list-locations --query [].name",
     });
   }
-  const quota = usages === undefined ? undefined : quotaOf(usages);
+  const sizes = sizesOf(skus, region);
   return {
     provider: "azure",
     region,
     fetchedAt: Date.now(),
     diskGiB,
     publicAddress,
-    entries: entriesOf(sizesOf(skus, region), sizePrices(sizeItems)),
-    ...(quota === undefined ? {} : { quota }),
+    entries: entriesOf(sizes, sizePrices(sizeItems)),
+    ...(typeof usages === "string" ? { quotaUnknown: usages } : { quota: quotaOf(usages, burstCores(machines, sizes, region)) }),
   };
 }
 
@@ -56,15 +60,43 @@ export function entriesOf(sizes: readonly Size[], prices: SizePrices): CatalogEn
   });
 }
 
+/** What machines of bursts take of a subscription. */
+export interface BurstCores {
+  readonly market: Market;
+  /** As sizes have it. */
+  readonly quotaFamily?: string | undefined;
+  readonly cores: number;
+}
+
+export function burstCores(machines: readonly VirtualMachine[], sizes: readonly Size[], region: string): BurstCores[] {
+  const known = new Map(sizes.map((size) => [size.instanceType, size]));
+  return machines.flatMap(({ tags = {}, location, priority, hardwareProfile }): BurstCores[] => {
+    const size = known.get(hardwareProfile?.vmSize ?? "");
+    if (tags[tagNames.burst] === undefined || location !== region || size === undefined) return [];
+    const { quotaFamily, cpu } = size;
+    return [{ market: priority === "Spot" ? "spot" : "on-demand", quotaFamily, cores: cpu / 1000 }];
+  });
+}
+
 /**
- * What is left of the region's cores ("Total Regional vCPUs") and of those for spot ("Total Regional Low-priority vCPUs"). On
- * demand each family has a limit of its own as well, which may be less.
+ * What is left of the region's cores ("Total Regional vCPUs"), of those for spot ("Total Regional Low-priority vCPUs"), and on demand
+ * of each family's own ("standardDSv5Family"), by the family in lower case: sizes and usages are not written alike. What bursts
+ * take counts as left: they come and go between two askings, and who buys them counts its own.
  */
-export function quotaOf(usages: readonly Usage[]): NonNullable<Catalog["quota"]> {
-  const left = (name: string) => {
-    const found = usages.find((usage) => usage.name.value?.toLowerCase() === name.toLowerCase());
-    return found === undefined ? undefined : Math.max(0, found.limit - found.currentValue);
+export function quotaOf(usages: readonly Usage[], bursts: readonly BurstCores[] = []): NonNullable<Catalog["quota"]> {
+  const back = new Map<string, number>();
+  for (const { market, quotaFamily = "", cores } of bursts)
+    for (const name of market === "spot" ? ["lowprioritycores"] : ["cores", quotaFamily]) back.set(name, (back.get(name) ?? 0) + cores);
+  const left = new Map(
+    usages.map(({ name, limit, currentValue }) => {
+      const key = name.value?.toLowerCase() ?? "";
+      return [key, Math.max(0, limit - currentValue + (back.get(key) ?? 0))] as const;
+    }),
+  );
+  const [onDemand, spot] = [left.get("cores"), left.get("lowprioritycores")];
+  const families = [...left].filter(([name]) => name.endsWith("family")).map(([name, cores]) => [name, { "on-demand": cores }] as const);
+  return {
+    "": { ...(onDemand === undefined ? {} : { "on-demand": onDemand }), ...(spot === undefined ? {} : { spot }) },
+    ...Object.fromEntries(families),
   };
-  const [onDemand, spot] = [left("cores"), left("lowPriorityCores")];
-  return { ...(onDemand === undefined ? {} : { "on-demand": onDemand }), ...(spot === undefined ? {} : { spot }) };
 }

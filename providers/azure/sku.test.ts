@@ -24,7 +24,7 @@ function sku(name: string, capabilities: Record<string, string> = {}, more: Part
 }
 
 it("tells what a size has, in millicores and MiB", () => {
-  expect(sizesOf([sku("Standard_D4s_v5")], "westeurope")).toEqual([
+  expect(sizesOf([sku("Standard_D4s_v5", {}, { family: "standardDSv5Family" })], "westeurope")).toEqual([
     {
       instanceType: "Standard_D4s_v5",
       region: "westeurope",
@@ -36,6 +36,7 @@ it("tells what a size has, in millicores and MiB", () => {
       isBareMetal: false,
       isBurstable: false,
       isSpotCapable: true,
+      quotaFamily: "standarddsv5family",
     },
   ]);
 });

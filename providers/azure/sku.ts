@@ -38,6 +38,7 @@ export function sizesOf(skus: readonly ResourceSku[], region: string): Size[] {
         memory: Math.round(gib * 1024),
         gpus,
         isBareMetal: false,
+        ...(sku.family === undefined ? {} : { quotaFamily: sku.family.toLowerCase() }),
         isBurstable: /^Standard_B\d/.test(name),
         isSpotCapable: has.get("LowPriorityCapable") === "True",
       },

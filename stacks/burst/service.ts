@@ -157,7 +157,7 @@ export async function runBurster(
   /** What is kept on this computer counts at once; what is older than it may be is asked for anew. */
   const learnPrices = async () => {
     for (const place of cloudPlaces(config.pools)) {
-      const catalog = await currentCatalog(place, { freshForMs: pricesFreshForMs, onStale: log, signal }).catch((error: unknown) =>
+      const catalog = await currentCatalog(place, { freshForMs: pricesFreshForMs, onDoubt: log, signal }).catch((error: unknown) =>
         log(describeError(error)),
       );
       if (catalog !== undefined)

@@ -24,7 +24,11 @@ const scope: ListScope = {
 let moto: Moto;
 /** moto has the same ones after each reset. */
 const images = new Map<string, Promise<string>>();
-const variables = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL_PRICING", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+const variables = [
+  ...["", "_EC2", "_PRICING", "_SERVICE_QUOTAS"].map((service) => `AWS_ENDPOINT_URL${service}`),
+  "AWS_ACCESS_KEY_ID",
+  "AWS_SECRET_ACCESS_KEY",
+];
 const before = new Map(variables.map((name) => [name, process.env[name]]));
 const servers: Server[] = [];
 
@@ -250,7 +254,10 @@ it("deletes a network with all that is in it, and leaves the others", async () =
 
 it("fetches what a region sells, with the prices of both markets", async () => {
   process.env.AWS_ENDPOINT_URL_PRICING = await serverOf(priceList);
+  process.env.AWS_ENDPOINT_URL_SERVICE_QUOTAS = await serverOf(async () => quotasAnswer({ "L-1216C47A": 64, "L-34B43A08": 32 }));
+  await ec2().runInstances({ ImageId: await imageOf(region), InstanceType: "m7i.large", MinCount: 3, MaxCount: 3 });
   const catalog = await fetchAwsCatalog(region);
+  expect(catalog.quota).toEqual({ Standard: { "on-demand": 58, spot: 32 } });
   expect(catalog).toMatchObject({ provider: "aws", region, publicAddress: 0.005 });
   expect(catalog.diskGiB).toBeCloseTo(0.0952 / 730, 12);
   const m7i = catalog.entries.find(({ instanceType }) => instanceType === "m7i.large");
@@ -261,6 +268,22 @@ it("fetches what a region sells, with the prices of both markets", async () => {
   expect(catalog.entries.some(({ arch }) => arch === "arm64")).toBe(true);
   expect(catalog.entries.some(({ isBareMetal }) => isBareMetal)).toBe(true);
   expect(catalog.entries.some(({ instanceType }) => instanceType.startsWith("mac"))).toBe(false);
+}, 120_000);
+
+it("fetches what a region sells where the quotas may not be read, and says so", async () => {
+  process.env.AWS_ENDPOINT_URL_PRICING = await serverOf(priceList);
+  process.env.AWS_ENDPOINT_URL_SERVICE_QUOTAS = await serverOf(async () => ({
+    status: 400,
+    type: "application/x-amz-json-1.1",
+    text: JSON.stringify({
+      __type: "AccessDeniedException",
+      Message: "User is not authorized to perform: servicequotas:ListServiceQuotas",
+    }),
+  }));
+  const { entries, quota, quotaUnknown } = await fetchAwsCatalog(region);
+  expect(entries).not.toEqual([]);
+  expect(quota).toBeUndefined();
+  expect(quotaUnknown).toMatch(/AccessDeniedException: .*servicequotas:ListServiceQuotas/);
 }, 120_000);
 
 it("gives up fetching when it is called off", async () => {
@@ -307,6 +330,12 @@ it("says what to do when AWS refuses, and takes a refusal for no machine's end",
     await expect(ask()).rejects.toMatchObject({ code: "cloud-not-allowed", hint: expect.any(String) });
   }
 });
+
+/** Moto has none of EC2. */
+function quotasAnswer(values: Readonly<Record<string, number>>): Answer {
+  const Quotas = Object.entries(values).map(([QuotaCode, Value]) => ({ ServiceCode: "ec2", QuotaCode, Value }));
+  return { status: 200, type: "application/x-amz-json-1.1", text: JSON.stringify({ Quotas }) };
+}
 
 /** Answers as the price list's API does, which moto does not have. */
 async function priceList(body: string): Promise<Answer> {

@@ -516,7 +516,12 @@ describe("what Azure sells", () => {
       line("Virtual Network", "IP Addresses", "Standard", "Standard IPv4 Static Public IP", 0.005),
     ];
     const catalog = await fetchAzureCatalog("westeurope");
-    expect(catalog).toMatchObject({ provider: "azure", region: "westeurope", publicAddress: 0.005, quota: { "on-demand": 90, spot: 0 } });
+    expect(catalog).toMatchObject({
+      provider: "azure",
+      region: "westeurope",
+      publicAddress: 0.005,
+      quota: { "": { "on-demand": 90, spot: 0 }, standarddsv5family: { "on-demand": 10 } },
+    });
     expect(catalog.diskGiB).toBeCloseTo(9.6 / 128 / 730, 8);
     expect(catalog.entries).toMatchObject([
       {

@@ -11,7 +11,8 @@ import {
   StopInstancesCommand,
   TerminateInstancesCommand,
 } from "@aws-sdk/client-ec2";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { ec2Quotas } from "../../providers/aws/service-quotas.ts";
 import { startMoto } from "../support/moto.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import { imagesOf } from "./aws/images.ts";
@@ -28,7 +29,10 @@ beforeAll(async () => {
   const credentials = { accessKeyId: "test", secretAccessKey: "test" };
   client = new EC2Client({ region, endpoint: cloud.url, credentials, maxAttempts: 1 });
 }, 120_000);
-afterEach(() => cloud.faults.mend());
+afterEach(() => {
+  vi.unstubAllEnvs();
+  cloud.faults.mend();
+});
 afterAll(async () => {
   client?.destroy();
   await cloud?.stop();
@@ -133,6 +137,15 @@ test("no capacity is said of the type and the zone it is said for", async () => 
   await expect(launch(there)).rejects.toMatchObject({ name: "InsufficientInstanceCapacity", $metadata: { httpStatusCode: 500 } });
   await launch({ ...there, Placement: { AvailabilityZone: `${region}b` } });
   await launch({ ...there, InstanceType: "m7i.xlarge" });
+});
+
+test("its quotas are told to who signs for their service, and may be changed", async () => {
+  vi.stubEnv("AWS_ENDPOINT_URL_SERVICE_QUOTAS", cloud.url);
+  vi.stubEnv("AWS_ACCESS_KEY_ID", "test");
+  vi.stubEnv("AWS_SECRET_ACCESS_KEY", "test");
+  cloud.quotas.set("L-34B43A08", 8);
+  expect(await ec2Quotas(region)).toEqual(cloud.quotas);
+  expect(cloud.quotas.get("L-34B43A08")).toBe(8);
 });
 
 test("throttling refuses so many calls, and a quota every launch of its market", async () => {

@@ -12,6 +12,7 @@ import { calledInstances, type Faults, faultState } from "./aws/faults.ts";
 import { describeImages, imagesOf } from "./aws/images.ts";
 import { type CloudInstance, keepInstances, motoClient } from "./aws/instances.ts";
 import { instanceMetadata } from "./aws/metadata.ts";
+import { serviceQuotasAnswer, usualQuotas } from "./aws/service-quotas.ts";
 import { type HostMaker, type PlacedHost, pretendHosts } from "./cloud-hosts.ts";
 
 export interface Moto {
@@ -29,6 +30,8 @@ export interface Cloud<Host extends PlacedHost> {
   /** Throws when it has none (any more). */
   hostOf(instanceId: string): Host;
   readonly faults: Faults;
+  /** What Service Quotas tells of EC2, vCPUs by code, in all regions; to be changed. Launches are refused by `faults.quota` alone. */
+  readonly quotas: Map<string, number>;
   /** PEM: who signs its instances' identity documents. */
   readonly identityAuthorities: readonly string[];
   /** As the cloud announces it: in the metadata now, the machine taken away after that time. */
@@ -55,6 +58,7 @@ export async function startCloud<Host extends PlacedHost>(moto: Moto, hosts: Hos
 export async function startCloud(moto: Moto, hosts: HostMaker<PlacedHost> = pretendHosts()): Promise<Cloud<PlacedHost>> {
   const faults = faultState();
   const calls: string[] = [];
+  const quotas = new Map(Object.entries(usualQuotas));
   const regions = new Set<string>();
   const publics = new Map<string, string>();
   const launches = new Map<string, Promise<Answer>>();
@@ -189,7 +193,7 @@ export async function startCloud(moto: Moto, hosts: HostMaker<PlacedHost> = pret
       if (told !== undefined) response.writeHead(told.status, xmlHeaders()).end(told.body);
       return;
     }
-    const { status, body: text } = await forward(request, body);
+    const { status, body: text } = serviceQuotasAnswer(request.headers, body, quotas) ?? (await forward(request, body));
     // What JSON services and query services say their answers are.
     const type = request.headers["x-amz-target"] === undefined ? "text/xml" : "application/x-amz-json-1.1";
     response.writeHead(status, { "content-type": type }).end(text);
@@ -216,6 +220,7 @@ export async function startCloud(moto: Moto, hosts: HostMaker<PlacedHost> = pret
     url,
     calls,
     faults,
+    quotas,
     identityAuthorities: [metadata.certificate],
     environment: {
       AWS_ENDPOINT_URL: url,

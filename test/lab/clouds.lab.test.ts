@@ -79,7 +79,7 @@ it.each([
   rack.write({ pools: { base: basePool(), west: westPool() }, burst });
   await ok(["up", environment, "--yes"]);
   const name = `flood-${cloud}`;
-  await submitOverflow(client, name, { count: 12, seconds: 15 });
+  await submitOverflow(client, name, { count: 24, seconds: 15 });
   const rows = async () => (await client.bursts({ all: true })).rows.filter(({ burstPool }) => burstPool === cloud);
   await waitUntil("a burst is used", async () => (await rows()).some(({ usedAt }) => usedAt !== undefined), 180_000);
   await untilSucceeded(client, name, 180_000);

@@ -68,7 +68,7 @@ async function chosen(spec: Inputs, { status, log, signal }: ResourceContext, as
   // However old they are: what `up` told before it asked was reckoned with them.
   const catalog = await currentCatalog(
     { cloud, region },
-    { freshForMs: Number.POSITIVE_INFINITY, onStale: log, signal, ...(ask === undefined ? {} : { ask }) },
+    { freshForMs: Number.POSITIVE_INFINITY, onDoubt: log, signal, ...(ask === undefined ? {} : { ask }) },
   );
   const wish = { ...spec, zones: zones.length === 0 ? landing : zones };
   const best = cheapestType(catalog, wish);
