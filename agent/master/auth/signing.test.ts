@@ -105,7 +105,8 @@ describe("a master whose intermediate is renewed", () => {
     expect((await warnings())[0]?.message).toContain("./spillway up");
     await master.clock.advance(dayMs);
     expect(await warnings()).toHaveLength(1);
-  });
+    // Eight days of a master's timers.
+  }, 60_000);
 });
 
 test("what can't be signed with is refused with the reason", async () => {

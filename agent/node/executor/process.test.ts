@@ -126,7 +126,7 @@ test("when all output together is too much, the oldest finished task's goes firs
   }
   await until("the first is gone", () => executor.output("job.0.1") === undefined);
   expect(done.map((id) => executor.output(id) !== undefined)).toEqual([false, true, true]);
-  expect(existsSync(join(stateDir, "tasks", "job.0.1"))).toBe(false);
+  await until("its directory is gone too", () => !existsSync(join(stateDir, "tasks", "job.0.1")));
 });
 
 const setpriv = existsSync("/usr/bin/setpriv") && process.getuid?.() === 0;
