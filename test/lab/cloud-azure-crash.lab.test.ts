@@ -129,6 +129,7 @@ it.each([
 });
 
 it("takes over the machines that the last of them has made and not recorded, also while Azure still starts them", async () => {
+  write(2);
   azure.faults.slowCreate(150);
   await killedWhen(["up", environment, "--yes"], "two machines boot", () => azure.machines().length === 2);
   azure.faults.mend();
