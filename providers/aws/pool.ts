@@ -1,8 +1,8 @@
 /** Machines of AWS as EC2 knows them. They are made by `instance.ts`; here they are looked at, started, listed and deleted. */
-import { connect } from "node:net";
 import { withCrashPoint } from "../../agent/contract/crash-point.ts";
 import { SpillwayError } from "../../agent/contract/errors.ts";
 import type { Machine } from "../../agent/contract/machine.ts";
+import { canDial } from "../can-dial.ts";
 import type { ListedThing, Listing, ListScope, MachineStatus, Provider } from "../provider.ts";
 import { allOf, askRegion } from "./client.ts";
 import { deleteAwsThing } from "./delete-thing.ts";
@@ -20,7 +20,6 @@ export interface AwsTiming {
 }
 
 const second = 1000;
-const dialTimeoutMs = 5 * second;
 
 const defaults: AwsTiming = {
   // "Eventual consistency", in the EC2 API's guide: a command may not see for some seconds what the one before it made.
@@ -159,17 +158,4 @@ function gone(machine: Machine): SpillwayError {
 
 function notThereYet(machine: Machine, message: string, hint: string): SpillwayError {
   return new SpillwayError(message, { code: "cloud-timeout", where: whereIs(machine), hint });
-}
-
-function canDial(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: dialTimeoutMs });
-    const end = (answer: boolean) => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.once("connect", () => end(true));
-    socket.once("timeout", () => end(false));
-    socket.once("error", () => end(false));
-  });
 }

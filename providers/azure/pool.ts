@@ -1,8 +1,8 @@
 /** Machines of Azure as it knows them. They are made by `virtual-machine.ts`; here they are looked at, started, listed and deleted. */
-import { connect } from "node:net";
 import { withCrashPoint } from "../../agent/contract/crash-point.ts";
 import { SpillwayError } from "../../agent/contract/errors.ts";
 import type { Machine } from "../../agent/contract/machine.ts";
+import { canDial } from "../can-dial.ts";
 import type { ListedThing, Listing, ListScope, MachineStatus, Provider } from "../provider.ts";
 import { parseArmId } from "./arm-id.ts";
 import { azureClients } from "./client.ts";
@@ -15,7 +15,6 @@ import { withAzureErrors } from "./problem.ts";
 
 /** A machine that starts answers after less than a minute; its network may take longer. */
 const longestBootMs = 5 * 60_000;
-const dialTimeoutMs = 5000;
 
 export const azureProvider: Provider = {
   name: "azure",
@@ -68,17 +67,4 @@ async function statusOf(machine: Machine): Promise<Exclude<MachineStatus, "silen
 
 function whereIs({ name, providerId }: Machine): string {
   return `machine ${name} (${providerId})`;
-}
-
-function canDial(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: dialTimeoutMs });
-    const end = (answer: boolean) => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.once("connect", () => end(true));
-    socket.once("timeout", () => end(false));
-    socket.once("error", () => end(false));
-  });
 }

@@ -34,12 +34,6 @@ afterAll(async () => {
 });
 afterEach(() => azure.faults.mend());
 
-async function ok(words: readonly string[]): Promise<string> {
-  const outcome = await rack.spillway(words);
-  expect(outcome, `./spillway ${words.join(" ")}\n${outcome.stdout}\n${outcome.stderr}`).toMatchObject({ code: 0 });
-  return outcome.stdout;
-}
-
 const westPool = (count: number) => ({ provider: "azure", region: azureRegion, instanceType: "Standard_D2s_v5", count, ...rack.access });
 
 const burst = () => ({
@@ -78,8 +72,8 @@ async function expectAllWell(count: number): Promise<void> {
   const nodes = nodesOf(count);
   expect(counted()).toEqual(oneEach(nodes));
   expect(await nodeStates(client)).toEqual(Object.fromEntries(["own", ...nodes].map((node) => [node, "ready"])));
-  expect(await ok(["fsck", environment])).toContain("Nothing is wrong.");
-  expect(await ok(["up", environment, "--yes"])).toContain("Nothing changed.");
+  expect(await rack.ok(["fsck", environment])).toContain("Nothing is wrong.");
+  expect(await rack.ok(["up", environment, "--yes"])).toContain("Nothing changed.");
 }
 
 /** Kills the engine of a command as soon as that is so, of which it has not heard. */
@@ -134,7 +128,7 @@ it("takes over the machines that the last of them has made and not recorded, als
   await killedWhen(["up", environment, "--yes"], "two machines boot", () => azure.machines().length === 2);
   azure.faults.mend();
   const before = machinesByNode();
-  await ok(["up", environment, "--yes"]);
+  await rack.ok(["up", environment, "--yes"]);
   client = rackClient(rack.checkout);
   expect(machinesByNode()).toEqual(before);
   await expectAllWell(2);
@@ -146,7 +140,7 @@ it("takes over a machine whose making was never answered, and fsck tells of it b
   await killedWhen(["up", environment, "--yes"], "another machine is made", () => azure.machines().length === 3);
   expect((await rack.spillway(["fsck", environment])).stdout).toMatch(/machine west-3 \(\S+\) is there and in no stack/);
   const before = machinesByNode();
-  await ok(["up", environment, "--yes"]);
+  await rack.ok(["up", environment, "--yes"]);
   expect(machinesByNode()).toEqual(before);
   await expectAllWell(3);
 });
@@ -170,7 +164,7 @@ async function goRound(meanwhile: () => Promise<void>): Promise<void> {
   expect((await rows()).length).toBeGreaterThan(last);
   expect(azure.arm.ids().toSorted()).toEqual(before);
   expect(counted()).toEqual(oneEach(nodesOf(3)));
-  expect(await ok(["fsck", environment])).toContain("Nothing is wrong.");
+  expect(await rack.ok(["fsck", environment])).toContain("Nothing is wrong.");
 }
 
 const isBuying = () =>
@@ -219,7 +213,7 @@ it("leaves nothing at Azure when it is destroyed after an up that was killed, wh
   write(4);
   azure.faults.createNeverAnswers();
   await killedWhen(["up", environment, "--yes"], "another machine is made", () => azure.machines().length === 4);
-  await ok(["destroy", environment, "--yes"]);
+  await rack.ok(["destroy", environment, "--yes"]);
   expect(azure.arm.ids()).toEqual([]);
 });
 
@@ -231,6 +225,6 @@ it.each([
 ] as const)("leaves nothing at Azure when it is destroyed after a very first up that was killed at %s", async (_what, request) => {
   write(1);
   await killedAtUnanswered(["up", environment, "--yes"], request);
-  await ok(["destroy", environment, "--yes"]);
+  await rack.ok(["destroy", environment, "--yes"]);
   expect(azure.arm.ids()).toEqual([]);
 });

@@ -2,13 +2,13 @@
  * What Azure does to a pool that bursts into it: a machine that is somebody else, one that it takes back, no capacity, quotas,
  * throttles, bad credentials, machines that come late, and ends that are lies. Each is told in words for people; no node is harmed.
  */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import type { Client } from "../../agent/contract/client.ts";
-import type { BurstRow } from "../../agent/contract/ledger.ts";
 import type { AzureCloud } from "../doubles/azure-cloud.ts";
 import { waitUntil } from "../support/wait-until.ts";
+import { burstTrouble, shortenTeardown } from "./support/burst-trouble.ts";
 import type { CloudHost } from "./support/cloud-host.ts";
 import { azureRegion, type CloudRack, cloudRack } from "./support/cloud-rack.ts";
 import { nodeStates, rackClient } from "./support/rack.ts";
@@ -20,7 +20,8 @@ const [cheapest, next] = ["Standard_D2as_v5", "Standard_D2s_v5"];
 let rack: CloudRack;
 let azure: AzureCloud<CloudHost>;
 let client: Client;
-let jobs = 0;
+const trouble = burstTrouble({ client: () => client, launchTimeoutMs });
+const { cancelAll, needOne, newRows, rows, untilFailed, untilGone, untilRuns, untilSettled, untilSucceeded } = trouble;
 /** What the environment itself has at Azure: its network, and the role of its bursts' machines. */
 let atRest: readonly string[];
 
@@ -47,9 +48,9 @@ beforeAll(async () => {
   rack = await cloudRack(environment, { azure: true });
   if (rack.azure === undefined) throw new Error("no Azure");
   azure = rack.azure;
-  shortenTeardown();
+  shortenTeardown(rack.checkout.directory);
   rack.write({ burst: burst() });
-  await ok(["up", environment, "--yes"]);
+  await rack.ok(["up", environment, "--yes"]);
   client = rackClient(rack.checkout);
   atRest = azure.arm.ids();
 });
@@ -58,74 +59,20 @@ afterAll(async () => {
   await rack?.close();
 });
 
-/** In the copy that is tested: nobody waits for a quarter of an hour to see that a machine is leaked. */
-function shortenTeardown(): void {
-  const changes = [
-    ["offers", "azure: 900_000", "azure: 30_000"],
-    ["machines", "endPatienceMs = 120_000", "endPatienceMs = 40_000"],
-  ] as const;
-  for (const [name, from, to] of changes) {
-    const file = join(rack.checkout.directory, `stacks/burst/${name}.ts`);
-    const text = readFileSync(file, "utf8");
-    expect(text).toContain(from);
-    writeFileSync(file, text.replace(from, to));
-  }
-}
-
 /** What one test has left must not be taken for another's. */
 afterEach(async () => {
   azure.faults.mend();
   if (!existsSync(join(rack.checkout.state, "context.json"))) return;
-  for (const { id } of [...(await client.jobs("pending")), ...(await client.jobs("running"))]) await client.cancelJob(id);
-  await untilAllGone();
+  await cancelAll();
+  await untilGone();
 });
-
-async function ok(words: readonly string[]): Promise<string> {
-  const outcome = await rack.spillway(words);
-  expect(outcome, `./spillway ${words.join(" ")}\n${outcome.stdout}\n${outcome.stderr}`).toMatchObject({ code: 0 });
-  return outcome.stdout;
-}
-
-const rows = async (): Promise<readonly BurstRow[]> => (await client.bursts({ all: true })).rows;
-/** The rows since that number of them. */
-const newRows = async (before: number) => (await rows()).toSorted((a, b) => (a.at.intent ?? 0) - (b.at.intent ?? 0)).slice(before);
-
-/** A task that only a machine of the burst pool may run, so that one is bought for it. Returns the job's id. */
-async function needOne(seconds: number, cpu = 1000): Promise<string> {
-  jobs += 1;
-  const id = `job-${jobs}`;
-  const resources = { cpu, memory: 64 };
-  await client.submitJob({ name: id, command: ["sleep", String(seconds)], resources, retries: 3, graceMs: 500, nodePool: "overflow" });
-  return id;
-}
-
-async function untilFailed(before: number, timeoutMs: number): Promise<BurstRow & { failure: string }> {
-  let failed: (BurstRow & { failure: string }) | undefined;
-  await waitUntil(
-    "a burst has failed",
-    async () => {
-      const found = (await newRows(before)).find(({ failure }) => failure !== undefined);
-      if (found?.failure !== undefined) failed = { ...found, failure: found.failure };
-      return failed !== undefined;
-    },
-    timeoutMs,
-  );
-  if (failed === undefined) throw new Error("no row");
-  return failed;
-}
-
-const untilSucceeded = (id: string) =>
-  waitUntil(`${id} has succeeded`, async () => (await client.job(id)).state === "succeeded", launchTimeoutMs + 60_000);
-const untilAllGone = () =>
-  waitUntil("every burst is gone", async () => (await rows()).every(({ state }) => state === "gone"), launchTimeoutMs + 90_000);
-const isRunning = (id: string) => waitUntil(`${id} runs`, async () => (await client.job(id)).counts.active === 1, launchTimeoutMs + 60_000);
 
 /** The pool is as it was, and Azure has nothing of a burst. */
 async function expectNothingLeft(): Promise<void> {
-  await untilAllGone();
+  await untilGone();
   expect(azure.arm.ids().toSorted()).toEqual([...atRest].toSorted());
   expect(await nodeStates(client)).toEqual({ own: "ready" });
-  expect(await ok(["fsck", environment])).toContain("Nothing is wrong.");
+  expect(await rack.ok(["fsck", environment])).toContain("Nothing is wrong.");
 }
 
 /** A burst's group would take its machine along: Azure lies about both. */
@@ -181,7 +128,7 @@ it("runs 20 of 20 tasks elsewhere before a spot machine goes that Azure preempts
   // All cores of the own host, so that what comes after it needs a machine of the cloud.
   const whole = { cpu: capacity.cpu, memory: 16 };
   await client.submitJob({ name: "filler", command: ["sleep", "3600"], resources: whole, nodePool: "rack", graceMs: 500 });
-  await isRunning("filler");
+  await untilRuns("filler");
   const resources = { cpu: 50, memory: 16 };
   await client.submitJob({ name: "tasks", command: ["sleep", "3600"], count: tasks, resources, retries: 0, graceMs: 2000 });
   const carrier = async () => Object.entries(await whereItRuns("tasks")).find(([node, count]) => node.startsWith("b-") && count === tasks);
@@ -241,8 +188,8 @@ it.each([
 
 it("tells a quota, bad credentials and a throttle in words for people, harms no node, and goes on when they are over", async () => {
   const running = await needOne(600);
-  await isRunning(running);
-  await waitUntil("its burst is settled", async () => (await rows()).every(({ state }) => state === "live" || state === "gone"), 30_000);
+  await untilRuns(running);
+  await untilSettled();
   const live = (await rows()).filter(({ state }) => state === "live");
   const machines = azure.machines().map(({ vmId }) => vmId);
   const ready = { own: "ready", ...Object.fromEntries(live.flatMap(({ nodes }) => nodes.map((node) => [node, "ready"]))) };
@@ -264,8 +211,7 @@ it("tells a quota, bad credentials and a throttle in words for people, harms no 
     expect(azure.machines().map(({ vmId }) => vmId)).toEqual(expect.arrayContaining(machines));
     expect(await nodeStates(client)).toMatchObject(ready);
     await untilSucceeded(id);
-    const others = async () => (await rows()).filter((row) => row.state !== "gone" && !live.some(({ id: first }) => first === row.id));
-    await waitUntil("what was bought for it is gone", async () => (await others()).length === 0, launchTimeoutMs);
+    await untilGone(live);
   }
   expect((await client.job(running)).indexes[0]?.attempts).toMatchObject([{ state: "running" }]);
   await client.cancelJob(running);
@@ -285,7 +231,7 @@ it("undoes a machine that comes later than a launch may take", async () => {
 
 it("tells a machine that Azure does not end as leaked, with its price, and ends it once Azure obeys", async () => {
   const id = await needOne(20);
-  await isRunning(id);
+  await untilRuns(id);
   await waitUntil("its burst is live", async () => (await rows()).some(({ state }) => state === "live"), 30_000);
   const row = (await rows()).find(({ state }) => state === "live");
   const machine = azure.machines().find(({ description }) => description.tags?.["spillway:burst"] === row?.id);
@@ -297,11 +243,11 @@ it("tells a machine that Azure does not end as leaked, with its price, and ends 
   expect(told.code).toBe(1);
   expect(told.stdout).toContain(`${row.id} could not be destroyed and costs ${row.hourly} USD/hour`);
   azure.faults.mend();
-  expect(await ok(["fsck", environment, "--fix"])).toContain(`${row.id} is gone after all`);
+  expect(await rack.ok(["fsck", environment, "--fix"])).toContain(`${row.id} is gone after all`);
   await expectNothingLeft();
 });
 
 it("leaves nothing at Azure when it is destroyed, its role included", async () => {
-  await ok(["destroy", environment, "--yes"]);
+  await rack.ok(["destroy", environment, "--yes"]);
   expect(azure.arm.ids()).toEqual([]);
 });

@@ -31,12 +31,6 @@ afterAll(async () => {
   await rack?.close();
 });
 
-async function ok(words: readonly string[]): Promise<string> {
-  const outcome = await rack.spillway(words);
-  expect(outcome, `./spillway ${words.join(" ")}\n${outcome.stdout}\n${outcome.stderr}`).toMatchObject({ code: 0 });
-  return outcome.stdout;
-}
-
 const basePool = (count: number) => ({
   provider: "aws",
   region,
@@ -92,8 +86,8 @@ async function expectAllWell(count: number): Promise<void> {
   const nodes = nodesOf(count);
   expect(counted(machinesByNode())).toEqual(oneEach(nodes));
   expect(await nodeStates(client)).toEqual(Object.fromEntries(["own", ...nodes].map((node) => [node, "ready"])));
-  expect(await ok(["fsck", environment])).toContain("Nothing is wrong.");
-  expect(await ok(["up", environment, "--yes"])).toContain("Nothing changed.");
+  expect(await rack.ok(["fsck", environment])).toContain("Nothing is wrong.");
+  expect(await rack.ok(["up", environment, "--yes"])).toContain("Nothing changed.");
 }
 
 it("takes over the machines that a killed up has made and not recorded, also while the cloud still starts them", async () => {
@@ -102,7 +96,7 @@ it("takes over the machines that a killed up has made and not recorded, also whi
   await killUpWith(2);
   const before = machinesByNode();
   rack.cloud.faults.mend();
-  await ok(["up", environment, "--yes"]);
+  await rack.ok(["up", environment, "--yes"]);
   client = rackClient(rack.checkout);
   expect(machinesByNode()).toEqual(before);
   await expectAllWell(2);
@@ -114,7 +108,7 @@ it("takes over a machine whose making was never answered", async () => {
   await killUpWith(3);
   expect((await rack.spillway(["fsck", environment])).stdout).toMatch(/machine base-3 \(i-\w+\) is there and in no stack/);
   const before = machinesByNode();
-  await ok(["up", environment, "--yes"]);
+  await rack.ok(["up", environment, "--yes"]);
   expect(machinesByNode()).toEqual(before);
   await expectAllWell(3);
 });
@@ -174,7 +168,7 @@ const isBuying = () =>
 
 it("finishes or undoes a burst whose engine is killed while the cloud makes its machines", async () => {
   rack.write({ pools: { base: basePool(1) }, burst: burst() });
-  await ok(["up", environment, "--yes"]);
+  await rack.ok(["up", environment, "--yes"]);
   rack.cloud.faults.slowCreate(8000);
   await goRound(async () => {
     await isBuying();
@@ -224,7 +218,7 @@ it("tells what an up that was killed has left, and leaves nothing of it in the c
   const told = await rack.spillway(["fsck", environment]);
   expect(told).toMatchObject({ code: 1, stdout: expect.stringMatching(/machine base-3 \(i-\w+\) is there and in no stack/) });
   expect(told.stdout).toContain(`the address ${address} in aws is in no stack and costs 0.005 USD/hour`);
-  await ok(["destroy", environment, "--yes"]);
+  await rack.ok(["destroy", environment, "--yes"]);
   expect(await cloudInventory(rack.cloud.url)).toEqual(emptyInventory);
   expect(readdirSync(rack.checkout.state)).toEqual(["logs"]);
 });
@@ -232,11 +226,11 @@ it("tells what an up that was killed has left, and leaves nothing of it in the c
 it("leaves nothing in the cloud when the very first up is killed while it makes the network, and then a destroy", async () => {
   rack.write({ pools: { base: basePool(1) } });
   await killWhen(["up", environment, "--yes"], "CreateVpc");
-  await ok(["destroy", environment, "--yes"]);
+  await rack.ok(["destroy", environment, "--yes"]);
   expect(await cloudInventory(rack.cloud.url)).toEqual(emptyInventory);
-  await ok(["up", environment, "--yes"]);
+  await rack.ok(["up", environment, "--yes"]);
   await killWhen(["destroy", environment, "--yes"], "TerminateInstances");
-  await ok(["destroy", environment, "--yes"]);
+  await rack.ok(["destroy", environment, "--yes"]);
   expect(await cloudInventory(rack.cloud.url)).toEqual(emptyInventory);
 });
 

@@ -2,14 +2,14 @@
  * What a cloud does to a pool that bursts into it: no capacity, quotas, throttles, bad credentials, machines that come late,
  * without a network or as somebody else, and ends that are lies. Each is told in words for people; no node is harmed.
  */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { stringify } from "yaml";
 import type { Client } from "../../agent/contract/client.ts";
-import type { BurstRow } from "../../agent/contract/ledger.ts";
 import { makeCheckout, readContext } from "../support/checkout.ts";
 import { waitUntil } from "../support/wait-until.ts";
+import { burstTrouble, shortenTeardown } from "./support/burst-trouble.ts";
 import { cloudInventory, emptyInventory, tagOf } from "./support/cloud-inventory.ts";
 import { type CloudRack, cloudRack, region } from "./support/cloud-rack.ts";
 import { nodeStates, rackClient } from "./support/rack.ts";
@@ -18,7 +18,8 @@ const environment = "rack";
 const launchTimeoutMs = 60_000;
 let rack: CloudRack;
 let client: Client;
-let jobs = 0;
+const trouble = burstTrouble({ client: () => client, launchTimeoutMs });
+const { cancelAll, needOne, newRows, rows, untilFailed, untilGone, untilLive, untilRuns, untilSettled, untilSucceeded } = trouble;
 
 const burst = () => ({
   pools: {
@@ -41,9 +42,9 @@ const burst = () => ({
 
 beforeAll(async () => {
   rack = await cloudRack(environment);
-  shortenTeardown();
+  shortenTeardown(rack.checkout.directory);
   rack.write({ burst: burst() });
-  await ok(["up", environment, "--yes"]);
+  await rack.ok(["up", environment, "--yes"]);
   client = rackClient(rack.checkout);
 });
 afterAll(async () => {
@@ -51,78 +52,22 @@ afterAll(async () => {
   await rack?.close();
 });
 
-/** In the copy that is tested: nobody waits for ten minutes to see that a machine is leaked. */
-function shortenTeardown(): void {
-  const changes = [
-    ["offers", "aws: 600_000", "aws: 60_000"],
-    ["machines", "endPatienceMs = 120_000", "endPatienceMs = 40_000"],
-  ] as const;
-  for (const [name, from, to] of changes) {
-    const file = join(rack.checkout.directory, `stacks/burst/${name}.ts`);
-    const text = readFileSync(file, "utf8");
-    expect(text).toContain(from);
-    writeFileSync(file, text.replace(from, to));
-  }
-}
-
 /** What one test has left must not be taken for another's. */
 afterEach(async () => {
   rack.cloud.faults.mend();
   if (!existsSync(join(rack.checkout.state, "context.json"))) return;
-  for (const { id } of [...(await client.jobs("pending")), ...(await client.jobs("running"))]) await client.cancelJob(id);
-  await untilAllGone();
+  await cancelAll();
+  await untilGone();
 });
-
-async function ok(words: readonly string[]): Promise<string> {
-  const outcome = await rack.spillway(words);
-  expect(outcome, `./spillway ${words.join(" ")}\n${outcome.stdout}\n${outcome.stderr}`).toMatchObject({ code: 0 });
-  return outcome.stdout;
-}
-
-const rows = async (): Promise<readonly BurstRow[]> => (await client.bursts({ all: true })).rows;
-
-/** A task that only a machine of the burst pool may run, so that one is bought for it. Returns the job's id. */
-async function needOne(seconds: number, cpu = 1000): Promise<string> {
-  jobs += 1;
-  const id = `job-${jobs}`;
-  const resources = { cpu, memory: 64 };
-  await client.submitJob({ name: id, command: ["sleep", String(seconds)], resources, retries: 3, graceMs: 500, nodePool: "overflow" });
-  return id;
-}
-
-/** The rows since that number of them. */
-const newRows = async (before: number) => (await rows()).toSorted((a, b) => (a.at.intent ?? 0) - (b.at.intent ?? 0)).slice(before);
-
-async function untilFailed(before: number, timeoutMs: number): Promise<BurstRow & { failure: string }> {
-  let failed: (BurstRow & { failure: string }) | undefined;
-  await waitUntil(
-    "a burst has failed",
-    async () => {
-      const found = (await newRows(before)).find(({ failure }) => failure !== undefined);
-      if (found?.failure !== undefined) failed = { ...found, failure: found.failure };
-      return failed !== undefined;
-    },
-    timeoutMs,
-  );
-  if (failed === undefined) throw new Error("no row");
-  return failed;
-}
-
-const untilLive = (before: number, timeoutMs = launchTimeoutMs + 30_000) =>
-  waitUntil("a burst is live", async () => (await newRows(before)).some(({ state }) => state === "live"), timeoutMs);
-const untilSucceeded = (id: string) =>
-  waitUntil(`${id} has succeeded`, async () => (await client.job(id)).state === "succeeded", launchTimeoutMs + 60_000);
-const untilAllGone = () =>
-  waitUntil("every burst is gone", async () => (await rows()).every(({ state }) => state === "gone"), launchTimeoutMs + 90_000);
 
 /** The pool is as it was, and the cloud has nothing of a burst. */
 async function expectNothingLeft(): Promise<void> {
-  await untilAllGone();
+  await untilGone();
   expect(rack.cloud.instances()).toEqual([]);
   const { instances, disks, addresses, interfaces } = await cloudInventory(rack.cloud.url);
   expect([...instances, ...disks, ...addresses, ...interfaces]).toEqual([]);
   expect(await nodeStates(client)).toEqual({ own: "ready" });
-  expect(await ok(["fsck", environment])).toContain("Nothing is wrong.");
+  expect(await rack.ok(["fsck", environment])).toContain("Nothing is wrong.");
 }
 
 it("buys the next offer within seconds when the cheapest is out of stock, and says so in words for people", async () => {
@@ -151,8 +96,8 @@ it("buys the next offer within seconds when the cheapest is out of stock, and sa
 
 it("tells a quota, bad credentials and a throttle in words for people, harms no node, and goes on when they are over", async () => {
   const running = await needOne(600);
-  await waitUntil("it runs", async () => (await client.job(running)).counts.active === 1, 90_000);
-  await waitUntil("its burst is settled", async () => (await rows()).every(({ state }) => state === "live" || state === "gone"), 30_000);
+  await untilRuns(running);
+  await untilSettled();
   const live = (await rows()).filter(({ state }) => state === "live");
   const ready = { own: "ready", ...Object.fromEntries(live.flatMap(({ nodes }) => nodes.map((node) => [node, "ready"]))) };
   const { faults } = rack.cloud;
@@ -170,8 +115,7 @@ it("tells a quota, bad credentials and a throttle in words for people, harms no 
     faults.mend();
     expect(await nodeStates(client)).toMatchObject(ready);
     await untilSucceeded(id);
-    const others = async () => (await rows()).filter((row) => row.state !== "gone" && !live.some(({ id: first }) => first === row.id));
-    await waitUntil("what was bought for it is gone", async () => (await others()).length === 0, launchTimeoutMs);
+    await untilGone(live);
   }
   expect((await client.job(running)).indexes[0]?.attempts).toMatchObject([{ state: "running" }]);
   await client.cancelJob(running);
@@ -182,7 +126,7 @@ it("waits for a machine that comes late, but not for longer than a launch may ta
   rack.cloud.faults.slowCreate(25_000);
   const patient = await needOne(2);
   await untilSucceeded(patient);
-  await untilAllGone();
+  await untilGone();
   const before = (await rows()).length;
   rack.cloud.faults.slowCreate(600_000);
   const id = await needOne(2);
@@ -237,7 +181,7 @@ it("refuses a machine that answers with another host key than it was born with, 
 
 it("tells a machine that the cloud does not end as leaked, with its price, and ends it once the cloud obeys", async () => {
   const id = await needOne(20);
-  await waitUntil("it runs", async () => (await client.job(id)).counts.active === 1, 90_000);
+  await untilRuns(id);
   await waitUntil("its burst is live", async () => (await rows()).some(({ state }) => state === "live"), 30_000);
   const row = (await rows()).find(({ state }) => state === "live");
   const machine = rack.cloud.instances().find(({ description }) => tagOf(description.Tags, "spillway:burst") === row?.id);
@@ -250,14 +194,14 @@ it("tells a machine that the cloud does not end as leaked, with its price, and e
   expect(told.code).toBe(1);
   expect(told.stdout).toContain(`${row.id} could not be destroyed and costs ${row.hourly} USD/hour`);
   rack.cloud.faults.mend();
-  expect(await ok(["fsck", environment, "--fix"])).toContain(`${row.id} is gone after all`);
+  expect(await rack.ok(["fsck", environment, "--fix"])).toContain(`${row.id} is gone after all`);
   await expectNothingLeft();
 });
 
 it("never touches the machines of another environment of the same name in the same account", async () => {
   const base = { provider: "aws", region, instanceType: "m7i.large", count: 1, zones: [`${region}a`], ...rack.access };
   rack.write({ pools: { base }, burst: burst() });
-  await ok(["up", environment, "--yes"]);
+  await rack.ok(["up", environment, "--yes"]);
   const other = makeCheckout(environment);
   const inOther = (words: readonly string[]) => other.spillway([...words, environment], { env: { ...rack.env } });
   try {
@@ -277,7 +221,7 @@ it("never touches the machines of another environment of the same name in the sa
 
     // Both search for what nobody accounts for, again and again, while one of them buys and gives back.
     await untilSucceeded(await needOne(2));
-    await untilAllGone();
+    await untilGone();
     const asked = rack.cloud.calls.filter((call) => call === "DescribeInstances").length;
     await waitUntil("both have searched", () => rack.cloud.calls.filter((call) => call === "DescribeInstances").length > asked + 8, 60_000);
     expect(idsByEnvironment()).toEqual(ours);
@@ -288,12 +232,12 @@ it("never touches the machines of another environment of the same name in the sa
     expect(await inOther(["destroy", "--yes"])).toMatchObject({ code: 0 });
     const { environmentId } = readContext(rack.checkout);
     expect(idsByEnvironment()).toEqual({ [environmentId]: ours[environmentId] });
-    expect(await ok(["up", environment, "--yes"])).toContain("Nothing changed.");
+    expect(await rack.ok(["up", environment, "--yes"])).toContain("Nothing changed.");
     expect(await nodeStates(client)).toEqual({ own: "ready", "base-1": "ready" });
   } finally {
     other.remove();
   }
-  await ok(["destroy", environment, "--yes"]);
+  await rack.ok(["destroy", environment, "--yes"]);
   expect(await cloudInventory(rack.cloud.url)).toEqual(emptyInventory);
 });
 

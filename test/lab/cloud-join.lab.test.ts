@@ -21,12 +21,6 @@ afterAll(async () => {
   await rack?.close();
 });
 
-async function ok(words: readonly string[]): Promise<string> {
-  const outcome = await rack.spillway(words);
-  expect(outcome, `./spillway ${words.join(" ")}\n${outcome.stdout}\n${outcome.stderr}`).toMatchObject({ code: 0 });
-  return outcome.stdout;
-}
-
 /** The machine of a node. */
 function hostOf(node: string): CloudHost {
   const machine = rack.cloud.instances().find(({ description }) => tagOf(description.Tags, "spillway:node") === node);
@@ -50,17 +44,17 @@ const pool = (over: object) => ({ provider: "aws", region, instanceType: "m7i.la
 it("takes machines into the pool to which nobody ever connects", async () => {
   const { key: _key, authorizedKeys: _keys, sshFrom: _from, ...self } = pool({ join: "cloud-init", count: 2 }) as Record<string, unknown>;
   rack.write({ pools: { self }, identityAuthorities: rack.cloud.identityAuthorities });
-  await ok(["up", environment, "--yes"]);
+  await rack.ok(["up", environment, "--yes"]);
   client = rackClient(rack.checkout);
   expect(await nodeStates(client)).toEqual({ own: "ready", "self-1": "ready", "self-2": "ready" });
-  expect(await ok(["run", "--cpu", "0.1", "--memory", "32Mi", "--node-pool", "self", "--", "hostname"])).not.toBe("");
+  expect(await rack.ok(["run", "--cpu", "0.1", "--memory", "32Mi", "--node-pool", "self", "--", "hostname"])).not.toBe("");
 });
 
 it("lets nobody in on such a machine, and changes nothing when it is brought up again", async () => {
   const [machine] = rack.cloud.instances();
   const users = await machine?.host.read(["sh", "-c", "ls /home /root/.ssh/authorized_keys 2>&1 || true"]);
   expect(users).not.toContain("spillway\n");
-  expect(await ok(["up", environment, "--yes"])).toContain("Nothing changed.");
+  expect(await rack.ok(["up", environment, "--yes"])).toContain("Nothing changed.");
 });
 
 it("refuses a token that another instance sends, and one that is used twice", async () => {
@@ -83,11 +77,11 @@ it("replaces one that its cloud has taken away", async () => {
   await ec2.terminateInstances({ InstanceIds: [machine?.id ?? ""] });
   ec2.destroy();
   await waitUntil("it is gone", () => rack.cloud.instances().length === 1, 30_000);
-  await ok(["up", environment, "--yes"]);
+  await rack.ok(["up", environment, "--yes"]);
   await waitUntil("it is ready again", async () => (await nodeStates(client))["self-1"] === "ready", 30_000);
 });
 
 it("leaves nothing in the cloud when it is destroyed", async () => {
-  await ok(["destroy", environment, "--yes"]);
+  await rack.ok(["destroy", environment, "--yes"]);
   expect(rack.cloud.instances()).toEqual([]);
 });

@@ -80,12 +80,6 @@ const burst = () => ({
   sweep: { every: "3s", unknownAfter: "10s" },
 });
 
-async function ok(words: readonly string[]): Promise<string> {
-  const outcome = await rack.spillway(words);
-  expect(outcome, `./spillway ${words.join(" ")}\n${outcome.stdout}\n${outcome.stderr}`).toMatchObject({ code: 0 });
-  return outcome.stdout;
-}
-
 function instance(node: string): CloudInstance<CloudHost> {
   const named = ({ description }: CloudInstance<CloudHost>) =>
     description.Tags?.some(({ Key, Value }) => Key === "spillway:node" && Value === node);
@@ -113,7 +107,7 @@ async function dialled(): Promise<Record<string, string[]>> {
 
 it("comes up in the cloud alone: the master's machine, one in its network, and one without a public address behind a jump host", async () => {
   rack.write(settings());
-  await ok(["up", environment, "--yes"]);
+  await rack.ok(["up", environment, "--yes"]);
   client = rackClient(rack.checkout);
   expect(await nodeStates(client)).toEqual({ "head-1": "ready", "base-1": "ready", "inner-1": "ready" });
   expect(instance("inner-1").publicAddress).toBeUndefined();
@@ -122,7 +116,7 @@ it("comes up in the cloud alone: the master's machine, one in its network, and o
 it("is reached by people at its public address, by its neighbours at the private one, and by other networks at the public one", async () => {
   const { host, publicAddress = "" } = instance("head-1");
   expect(readContext(rack.checkout).url).toBe(`https://${publicAddress}:7070`);
-  expect(await ok(["nodes", "list"])).toContain("inner-1");
+  expect(await rack.ok(["nodes", "list"])).toContain("inner-1");
   expect(await dialled()).toMatchObject({
     [host.address]: [host.address],
     [instance("base-1").host.address]: [host.address],
@@ -139,11 +133,11 @@ it("logs in to the machine behind the jump host from there only", async () => {
       .map((line) => / from (\S+) /.exec(line)?.[1]),
   );
   expect(from).toEqual(new Set([rack.lab.host("own").address]));
-  expect(await ok(["run", "--cpu", "0.1", "--memory", "32Mi", "--node-pool", "inner", "--", "hostname"])).toContain("ip-10-77-1-");
+  expect(await rack.ok(["run", "--cpu", "0.1", "--memory", "32Mi", "--node-pool", "inner", "--", "hostname"])).toContain("ip-10-77-1-");
 });
 
 it("changes nothing when it is brought up again", async () => {
-  expect(await ok(["up", environment, "--yes"])).toContain("Nothing changed.");
+  expect(await rack.ok(["up", environment, "--yes"])).toContain("Nothing changed.");
 });
 
 function whereIs({ id, publicAddress, host }: CloudInstance<CloudHost>) {
@@ -170,7 +164,7 @@ it("is mended when the cloud has stopped the machines: the master's has its addr
   const [before, baseBefore] = [whereIs(head), whereIs(base)];
   await ec2.send(new StopInstancesCommand({ InstanceIds: [head.id, base.id] }));
   await waitUntil("they are off", () => !head.host.isOn() && !base.host.isOn(), 30_000);
-  await ok(["up", environment, "--yes"]);
+  await rack.ok(["up", environment, "--yes"]);
   expect(whereIs(instance("head-1"))).toEqual(before);
   const baseNow = whereIs(instance("base-1"));
   expect(baseNow.publicAddress).not.toBe(baseBefore.publicAddress);
@@ -184,7 +178,7 @@ it("is mended when the cloud has stopped the machines: the master's has its addr
 
 it("lets what it buys in its own network dial it from inside too", async () => {
   rack.write({ ...settings(), burst: burst() });
-  await ok(["up", environment, "--yes"]);
+  await rack.ok(["up", environment, "--yes"]);
   await submitOverflow(client, "flood", { count: 8, seconds: 20 });
   const rows = async () => (await client.bursts({ all: true })).rows;
   const bought = async () => (await rows()).find(({ state }) => state === "live")?.nodes[0];
@@ -194,7 +188,7 @@ it("lets what it buys in its own network dial it from inside too", async () => {
 });
 
 it("leaves nothing in the cloud when it is destroyed", async () => {
-  await ok(["destroy", environment, "--yes"]);
+  await rack.ok(["destroy", environment, "--yes"]);
   expect(rack.cloud.instances()).toEqual([]);
   const { Addresses = [] } = await ec2.send(new DescribeAddressesCommand({}));
   expect(Addresses).toEqual([]);

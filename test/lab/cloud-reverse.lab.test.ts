@@ -18,12 +18,6 @@ afterAll(async () => {
   await rack?.close();
 });
 
-async function ok(words: readonly string[]): Promise<string> {
-  const outcome = await rack.spillway(words);
-  expect(outcome, `./spillway ${words.join(" ")}\n${outcome.stdout}\n${outcome.stderr}`).toMatchObject({ code: 0 });
-  return outcome.stdout;
-}
-
 /** Where the agent's connections of this machine lead. */
 async function dialledBy(
   host: CloudRack["cloud"] extends { instances(): (infer One)[] } ? (One extends { host: infer Host } ? Host : never) : never,
@@ -54,13 +48,13 @@ it("brings machines of a cloud into the pool, whose agents dial their own loopba
       sweep: { every: "3s", unknownAfter: "10s" },
     },
   });
-  await ok(["up", environment, "--yes"]);
+  await rack.ok(["up", environment, "--yes"]);
   client = rackClient(rack.checkout);
   expect(await nodeStates(client)).toEqual({ own: "ready", "base-1": "ready" });
   const [machine] = rack.cloud.instances();
   if (machine === undefined) throw new Error("no machine");
   expect(await dialledBy(machine.host)).toEqual(["127.0.0.1:7070"]);
-  expect(await ok(["up", environment, "--yes"])).toContain("Nothing changed.");
+  expect(await rack.ok(["up", environment, "--yes"])).toContain("Nothing changed.");
 });
 
 it("keeps nodes and their tasks while the burster dies and comes back", async () => {
@@ -89,6 +83,6 @@ it("reaches machines of bursts the same way", async () => {
 });
 
 it("leaves nothing in the cloud when it is destroyed", async () => {
-  await ok(["destroy", environment, "--yes"]);
+  await rack.ok(["destroy", environment, "--yes"]);
   expect(rack.cloud.instances()).toEqual([]);
 });

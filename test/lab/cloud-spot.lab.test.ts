@@ -35,7 +35,7 @@ const burst = () => ({
 beforeAll(async () => {
   rack = await cloudRack(environment);
   rack.write({ burst: burst() });
-  await ok(["up", environment, "--yes"]);
+  await rack.ok(["up", environment, "--yes"]);
   client = rackClient(rack.checkout);
 });
 afterAll(async () => {
@@ -49,11 +49,6 @@ afterEach(async () => {
   for (const { id } of [...(await client.jobs("pending")), ...(await client.jobs("running"))]) await client.cancelJob(id);
   await untilAllGone();
 });
-
-async function ok(words: readonly string[]): Promise<void> {
-  const outcome = await rack.spillway(words);
-  expect(outcome, `./spillway ${words.join(" ")}\n${outcome.stderr}`).toMatchObject({ code: 0 });
-}
 
 const rows = async (): Promise<readonly BurstRow[]> => (await client.bursts({ all: true })).rows;
 const untilAllGone = () => waitUntil("every burst is gone", async () => (await rows()).every(({ state }) => state === "gone"), 120_000);
@@ -167,6 +162,6 @@ it("cordons a machine that its cloud advises to leave, and keeps its tasks", asy
 });
 
 it("leaves nothing in the cloud when it is destroyed", async () => {
-  await ok(["destroy", environment, "--yes"]);
+  await rack.ok(["destroy", environment, "--yes"]);
   expect(await cloudInventory(rack.cloud.url)).toEqual(emptyInventory);
 });

@@ -18,18 +18,12 @@ afterAll(async () => {
   await rack?.close();
 });
 
-async function ok(words: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<string> {
-  const outcome = await rack.spillway(words, more);
-  expect(outcome, `./spillway ${words.join(" ")}\n${outcome.stdout}\n${outcome.stderr}`).toMatchObject({ code: 0 });
-  return outcome.stdout;
-}
-
 const westPool = () => ({ provider: "azure", region: azureRegion, instanceType: "Standard_D2s_v5", count: 1, ...rack.access });
 const basePool = () => ({ provider: "aws", region, instanceType: "m7i.large", count: 2, zones: [`${region}a`], ...rack.access });
 
 it("brings up own hosts and machines of a cloud as one pool", async () => {
   rack.write({ pools: { base: basePool(), west: westPool() } });
-  await ok(["up", environment, "--yes"]);
+  await rack.ok(["up", environment, "--yes"]);
   client = rackClient(rack.checkout);
   expect(await nodeStates(client)).toEqual({ own: "ready", "base-1": "ready", "base-2": "ready", "west-1": "ready" });
   expect(rack.cloud.instances()).toHaveLength(2);
@@ -39,8 +33,8 @@ it("brings up own hosts and machines of a cloud as one pool", async () => {
 });
 
 it("changes nothing when it is brought up again", async () => {
-  expect(await ok(["up", environment, "--yes"])).toContain("Nothing changed.");
-  await ok(["preview", environment, "--expect-no-changes"]);
+  expect(await rack.ok(["up", environment, "--yes"])).toContain("Nothing changed.");
+  await rack.ok(["preview", environment, "--expect-no-changes"]);
 });
 
 it("has no way in by the key that a machine was born with, and none to instance metadata for its tasks", async () => {
@@ -56,7 +50,7 @@ it("has no way in by the key that a machine was born with, and none to instance 
 });
 
 it.each(["rack", "base", "west"])("runs a job on the node pool %s", async (pool) => {
-  expect(await ok(["run", "--cpu", "0.1", "--memory", "32Mi", "--node-pool", pool, "--", "hostname"])).not.toBe("");
+  expect(await rack.ok(["run", "--cpu", "0.1", "--memory", "32Mi", "--node-pool", pool, "--", "hostname"])).not.toBe("");
 });
 
 const burstPools = () => ({
@@ -77,7 +71,7 @@ it.each([
     sweep: { every: "3s", unknownAfter: "10s" },
   };
   rack.write({ pools: { base: basePool(), west: westPool() }, burst });
-  await ok(["up", environment, "--yes"]);
+  await rack.ok(["up", environment, "--yes"]);
   const name = `flood-${cloud}`;
   await submitOverflow(client, name, { count: 24, seconds: 15 });
   const rows = async () => (await client.bursts({ all: true })).rows.filter(({ burstPool }) => burstPool === cloud);
@@ -90,7 +84,7 @@ it.each([
 });
 
 it("leaves nothing in the cloud when it is destroyed", async () => {
-  await ok(["destroy", environment, "--yes"]);
+  await rack.ok(["destroy", environment, "--yes"]);
   expect(rack.cloud.instances()).toEqual([]);
   expect(rack.azure?.machines()).toEqual([]);
   expect(rack.azure?.arm.ids()).toEqual([]);

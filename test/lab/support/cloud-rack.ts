@@ -27,6 +27,8 @@ export interface CloudRack {
   /** What every command needs in its environment. */
   readonly env: Readonly<Record<string, string>>;
   spillway(words: readonly string[], more?: Readonly<Record<string, string>>): Promise<CommandOutcome>;
+  /** Its standard output. Throws with all that it said unless it ended with 0. */
+  ok(words: readonly string[], more?: Readonly<Record<string, string>>): Promise<string>;
   /** Writes the settings: the own host carries the master, unless `masters` says who does; then it is in no pool. */
   write(settings: CloudRackSettings): void;
   /** Access of a cloud's pool: the lab's key, from the lab's addresses. */
@@ -78,6 +80,7 @@ export async function cloudRack(environment = "rack", { azure: hasAzure = false 
       authorizedKeys: [readFileSync(`${lab.keyFile}.pub`, "utf8").trim()],
       sshFrom: [`${lab.machineAddress}/32`],
     };
+    const spillway: CloudRack["spillway"] = (words, more = {}) => checkout.spillway(words, { env: { ...env, ...more } });
     return {
       lab,
       cloud,
@@ -86,7 +89,12 @@ export async function cloudRack(environment = "rack", { azure: hasAzure = false 
       env,
       access,
       close,
-      spillway: (words, more = {}) => checkout.spillway(words, { env: { ...env, ...more } }),
+      spillway,
+      async ok(words, more) {
+        const { code, stdout, stderr } = await spillway(words, more);
+        if (code !== 0) throw new Error(`./spillway ${words.join(" ")} ended with ${code}\n${stdout}\n${stderr}`);
+        return stdout;
+      },
       write({ pools = {}, burst, masters, jumps, reach, identityAuthorities }) {
         const rack = {
           provider: "ssh",
