@@ -100,13 +100,15 @@ describe("a master whose intermediate is renewed", () => {
     // The test's own lives for 20 days.
     const warnings = async () => (await master.events("environment")).filter(({ kind }) => kind === "intermediate-ending");
     expect(await warnings()).toEqual([]);
-    await master.clock.advance(7 * dayMs);
+    // Most of it without its timers, which take a busy computer longer than a test has.
+    master.clock.jump(5 * dayMs);
+    expect(await warnings()).toEqual([]);
+    await master.clock.advance(2 * dayMs);
     await until("it is told", async () => (await warnings()).length === 1);
     expect((await warnings())[0]?.message).toContain("./spillway up");
     await master.clock.advance(dayMs);
     expect(await warnings()).toHaveLength(1);
-    // Eight days of a master's timers.
-  }, 60_000);
+  });
 });
 
 test("what can't be signed with is refused with the reason", async () => {

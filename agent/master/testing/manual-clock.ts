@@ -38,7 +38,8 @@ export function manualClock(start: number = Date.now()): ManualClock {
         if (next === undefined) break;
         elapsed = Math.max(elapsed, next.due);
         if (next.everyMs === undefined) timers.delete(next);
-        else next.due += next.everyMs;
+        // As a real interval: one that is late does not make up for what it missed.
+        else next.due = elapsed + next.everyMs;
         next.act();
       }
       elapsed = end;
