@@ -67,6 +67,15 @@ describe("an offer", () => {
     expect(one?.shape.memory).toBeLessThan(8192);
   });
 
+  it("says how often its cloud takes such machines back, where that is spot", () => {
+    const entries = [anEntry({ reclaimed: 0.1 })];
+    const offers = cloudOffers(aWish({ market: ["spot", "on-demand"] }), [aCatalog(entries)]);
+    expect(offers.map(({ market, reclaimed }) => [market, reclaimed])).toEqual([
+      ["spot", 0.1],
+      ["on-demand", undefined],
+    ]);
+  });
+
   it("costs no address where the machine has none of its own", () => {
     const [one] = cloudOffers(aWish({ address: "private" }), [aCatalog([anEntry()])]);
     expect(one && hourlyOf(one)).toBeCloseTo(0.122, 9);
@@ -207,6 +216,14 @@ describe("what is left out", () => {
   it("is nothing that has more of something", () => {
     const entries = [priced("a", 0.1), priced("b", 0.11), priced("c", 0.12), priced("d", 0.5, { memory: 16_384 })];
     expect(typesOf(entries, {})).toEqual(["a", "b", "c", "d"]);
+  });
+
+  it("is nothing that its cloud takes back less often", () => {
+    const spot = (instanceType: string, usd: number, reclaimed: number) =>
+      anEntry({ instanceType, spot: { "eu-central-1a": usd }, reclaimed });
+    const entries = [spot("a", 0.1, 0.2), spot("b", 0.11, 0.2), spot("c", 0.12, 0.2), spot("d", 0.13, 0), spot("e", 0.14, 0.2)];
+    const kept = cloudOffers(aWish({ market: ["spot"] }), [aCatalog(entries)]).map(({ instanceType = "" }) => instanceType);
+    expect(kept.toSorted()).toEqual(["a", "b", "c", "d"]);
   });
 
   it("is, of two that are alike, neither both nor another one each time", () => {

@@ -1,6 +1,6 @@
 /** What a cloud's catalog offers to a burst pool; pure. */
 
-import type { Offer } from "../agent/contract/plan.ts";
+import { comparedHourly, type Offer } from "../agent/contract/plan.ts";
 import { type Resources, reservedOf, subtractResources } from "../agent/contract/resources.ts";
 import type { Market } from "./cloud-machine.ts";
 import { diskHourly } from "./disk-price.ts";
@@ -30,7 +30,7 @@ export const mostOffers = 300;
 
 /**
  * All that may be bought and is worth a look, the cheapest by core first. An offer that others beat in everything (as much
- * of each resource for no more money, in the same place and market) is left out, but for a few that are there when a place
+ * of each resource for no more money and taken back no oftener, in the same place and market) is left out, but for a few that are there when a place
  * has run out of the better ones.
  */
 export function cloudOffers(wish: CloudOfferWish, catalogs: readonly Catalog[], most: number = mostOffers): Offer[] {
@@ -87,6 +87,7 @@ function offersOf(entry: CatalogEntry, market: Market, wish: CloudOfferWish, cat
           address: wish.address === "public" ? catalog.publicAddress : 0,
         },
         pretend: false,
+        ...(market === "spot" && entry.reclaimed !== undefined ? { reclaimed: entry.reclaimed } : {}),
         maxNodes: most,
         launchTimeoutMs: wish.launchTimeoutMs,
         teardownMs: wish.teardownMs,
@@ -119,14 +120,19 @@ function beats(one: Offer, other: Offer): boolean {
   if (one === other) return false;
   const gpus = (offer: Offer) => offer.shape.gpus.map(({ model, count }) => `${model}×${count}`).join();
   const isAsMuch = one.shape.cpu >= other.shape.cpu && one.shape.memory >= other.shape.memory && gpus(one) === gpus(other);
-  if (!isAsMuch || one.price.machine > other.price.machine) return false;
-  const isMore = one.shape.cpu > other.shape.cpu || one.shape.memory > other.shape.memory || one.price.machine < other.price.machine;
+  const [reclaimed, otherReclaimed] = [one.reclaimed ?? 0, other.reclaimed ?? 0];
+  if (!isAsMuch || one.price.machine > other.price.machine || reclaimed > otherReclaimed) return false;
+  const isMore =
+    one.shape.cpu > other.shape.cpu ||
+    one.shape.memory > other.shape.memory ||
+    one.price.machine < other.price.machine ||
+    reclaimed < otherReclaimed;
   // Of two alike the first by name stays.
   return isMore || one.id < other.id;
 }
 
-function perCore({ price, shape }: Offer): number {
-  return (price.machine + price.disk + price.address) / Math.max(1, shape.cpu);
+function perCore(offer: Offer): number {
+  return comparedHourly(offer) / Math.max(1, offer.shape.cpu);
 }
 
 export interface OfferPlace {

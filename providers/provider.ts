@@ -137,6 +137,8 @@ export interface CatalogEntry {
   readonly onDemand?: number;
   /** USD/hour by zone, or under "" where it has no zone. */
   readonly spot: Readonly<Record<string, number>>;
+  /** Share of its spot machines that the cloud takes back, at the least (`reclaimBands`); undefined where that is not known. */
+  readonly reclaimed?: number;
 }
 
 /** What a cloud sold when it was asked, kept so that it can be used without a network. */
@@ -156,4 +158,6 @@ export interface Catalog {
   readonly quota?: Readonly<Record<string, Readonly<Partial<Record<"on-demand" | "spot", number>>>>>;
   /** Why it could not, in the cloud's words. */
   readonly quotaUnknown?: string;
+  /** Why it is not known how often spot machines are taken back. */
+  readonly reclaimsUnknown?: string;
 }

@@ -51,6 +51,20 @@ describe("the type of a node pool", () => {
     expect(nameOf([anEntry({ spot: { [a]: 0.01 } })], { market: "spot", zones: [a, b] })).toBeUndefined();
   });
 
+  it("is as spot not the cheapest where its cloud takes that back so often that it is none, and costs its own price all the same", () => {
+    const often = { ...cheap, reclaimed: 0.2 };
+    const near = anEntry({ instanceType: "c7a.large", spot: { [a]: 0.068, [b]: 0.068 }, reclaimed: 0 });
+    const dearer = { ...near, spot: { [a]: 0.09, [b]: 0.09 } };
+    expect(chosenOf([often, near], { market: "spot", zones: [a] })).toMatchObject({ entry: near, hourly: 0.075 });
+    expect(nameOf([often, dearer], { market: "spot", zones: [a] })).toBe(cheap.instanceType);
+    expect(
+      nameOf([
+        { ...often, onDemand: 0.1 },
+        { ...near, onDemand: 0.101 },
+      ]),
+    ).toBe(cheap.instanceType);
+  });
+
   it("is at Azure priced as spot by the region, and made in its zones", () => {
     const size = anEntry({ instanceType: "Standard_D2s_v5", zones: ["1", "2"], spot: { "": 0.02 } });
     expect(chosenOf([size], { market: "spot", zones: ["2"] })).toMatchObject({ hourly: 0.027 });

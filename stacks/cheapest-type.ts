@@ -23,13 +23,14 @@ export interface PricedType {
   readonly hourly: number;
 }
 
-/** Of two at one price the bigger one. Undefined where none fits. */
+/** Spot is compared with what is taken back reckoned in (`comparedHourly`). Of two at one price the bigger one. Undefined where none fits. */
 export function cheapestType(catalog: Catalog, wish: InstanceWish): PricedType | undefined {
   const fitting = catalog.entries.flatMap((entry): PricedType[] => {
     const hourly = againstEntry(entry, wish).length > 0 ? undefined : meanHourly(catalog, entry, wish);
     return hourly === undefined ? [] : [{ entry, hourly }];
   });
-  return fitting.toSorted((a, b) => a.hourly - b.hourly || bigger(a.entry, b.entry))[0];
+  const compared = ({ entry, hourly }: PricedType) => hourly * (1 + (wish.market === "spot" ? (entry.reclaimed ?? 0) : 0));
+  return fitting.toSorted((a, b) => compared(a) - compared(b) || bigger(a.entry, b.entry))[0];
 }
 
 /** All that speaks against a type, whatever it costs, as a sentence each; empty for one that fits. */

@@ -94,10 +94,11 @@ it("says that prices are not known where there is neither", async () => {
   });
 });
 
-it("says that the account's quota is not known when the cloud was asked, not each time that its answer serves", async () => {
-  cloud.answer = aCatalog({ quotaUnknown: "AWS: AccessDeniedException: not authorized" });
+it("says what the cloud did not tell when it was asked, not each time that its answer serves", async () => {
+  cloud.answer = aCatalog({ quotaUnknown: "AWS: AccessDeniedException: not authorized", reclaimsUnknown: "HTTP 403" });
   expect((await current()).stale).toEqual([
-    "the quota of aws eu-central-1 is not known, so nothing is bounded by it: AWS: AccessDeniedException: not authorized",
+    "aws eu-central-1: its quota is not known, so nothing is bounded by it: AWS: AccessDeniedException: not authorized",
+    "aws eu-central-1: how often it takes spot machines back is not known, so they are chosen by price alone: HTTP 403",
   ]);
   expect((await current()).stale).toEqual([]);
 });

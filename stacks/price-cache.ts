@@ -29,6 +29,7 @@ export const catalogEntry = z.object({
   quotaFamily: z.string().exactOptional(),
   onDemand: usd.exactOptional(),
   spot: z.record(z.string(), usd),
+  reclaimed: z.number().min(0).max(1).exactOptional(),
 }) satisfies z.ZodType<CatalogEntry>;
 const catalogFile = z.object({
   provider: z.string(),
@@ -39,6 +40,7 @@ const catalogFile = z.object({
   entries: z.array(catalogEntry),
   quota: z.record(z.string(), z.object({ "on-demand": z.number().exactOptional(), spot: z.number().exactOptional() })).exactOptional(),
   quotaUnknown: z.string().exactOptional(),
+  reclaimsUnknown: z.string().exactOptional(),
 }) satisfies z.ZodType<Catalog>;
 
 /** Undefined when it was never asked, or what is kept can't be read. */
@@ -62,7 +64,7 @@ export async function refreshCatalog({ cloud, region }: PricePlace, signal?: Abo
 
 export interface CurrentOptions {
   readonly freshForMs: number;
-  /** Told a sentence when what is old has to serve, or the cloud was asked and did not tell the account's quota. */
+  /** Told a sentence when what is old has to serve, or the cloud was asked and did not tell all. */
   readonly onDoubt: (text: string) => void;
   readonly signal?: AbortSignal;
   readonly ask?: AskCloud;
@@ -79,8 +81,7 @@ export async function currentCatalog(place: PricePlace, { freshForMs, onDoubt, s
   if (kept !== undefined && age >= 0 && age < freshForMs) return kept;
   try {
     const catalog = await refreshCatalog(place, signal, ask);
-    if (catalog.quotaUnknown !== undefined)
-      onDoubt(`the quota of ${place.cloud} ${place.region} is not known, so nothing is bounded by it: ${catalog.quotaUnknown}`);
+    for (const doubt of doubtsOf(catalog)) onDoubt(`${place.cloud} ${place.region}: ${doubt}`);
     return catalog;
   } catch (cause) {
     const why = cause instanceof SpillwayError ? cause.message : String(cause);
@@ -95,6 +96,16 @@ export async function currentCatalog(place: PricePlace, { freshForMs, onDoubt, s
     onDoubt(`prices of ${place.cloud} ${place.region} are of ${new Date(kept.fetchedAt).toISOString()}: ${why}`);
     return kept;
   }
+}
+
+/** What a cloud that was asked did not tell, a sentence each. */
+export function doubtsOf({ quotaUnknown, reclaimsUnknown }: Pick<Catalog, "quotaUnknown" | "reclaimsUnknown">): string[] {
+  return [
+    ...(quotaUnknown === undefined ? [] : [`its quota is not known, so nothing is bounded by it: ${quotaUnknown}`]),
+    ...(reclaimsUnknown === undefined
+      ? []
+      : [`how often it takes spot machines back is not known, so they are chosen by price alone: ${reclaimsUnknown}`]),
+  ];
 }
 
 /** All that is kept. */

@@ -2,7 +2,7 @@
 import { type Command, Option } from "commander";
 import { SpillwayError } from "../../agent/contract/errors.ts";
 import type { CloudName } from "../../stacks/clouds.ts";
-import { type AskCloud, cachedCatalog, cachedPlaces, type PricePlace, refreshCatalog } from "../../stacks/price-cache.ts";
+import { type AskCloud, cachedCatalog, cachedPlaces, doubtsOf, type PricePlace, refreshCatalog } from "../../stacks/price-cache.ts";
 import { pricedPlaces } from "../../stacks/priced-places.ts";
 import { readSettings } from "../../stacks/settings-file.ts";
 import { outputOption, usageError, wantsJson, withExamples } from "../command-options.ts";
@@ -60,8 +60,8 @@ export interface Refreshed extends PricePlace {
   /** ms since the epoch; of what is kept now. Undefined where nothing is. */
   readonly fetchedAt?: number;
   readonly types?: number;
-  /** Why the account's quota is not known. */
-  readonly quotaUnknown?: string;
+  /** What it did not tell, a sentence each. */
+  readonly doubts?: readonly string[];
   /** Why the cloud did not answer. */
   readonly problem?: string;
   readonly hint?: string;
@@ -72,8 +72,8 @@ export async function refreshAll(places: readonly PricePlace[], ask?: AskCloud):
   return await Promise.all(
     places.map(async (place): Promise<Refreshed> => {
       try {
-        const { fetchedAt, entries, quotaUnknown } = await refreshCatalog(place, undefined, ask);
-        return { ...place, fetchedAt, types: entries.length, ...(quotaUnknown === undefined ? {} : { quotaUnknown }) };
+        const catalog = await refreshCatalog(place, undefined, ask);
+        return { ...place, fetchedAt: catalog.fetchedAt, types: catalog.entries.length, doubts: doubtsOf(catalog) };
       } catch (error) {
         const kept = cachedCatalog(place);
         return {
@@ -90,11 +90,9 @@ export async function refreshAll(places: readonly PricePlace[], ask?: AskCloud):
 export function refreshText(refreshed: readonly Refreshed[], now: number): string {
   return refreshed
     .flatMap((one) => {
-      const { fetchedAt, types = 0, quotaUnknown, problem, hint } = one;
-      if (problem === undefined) {
-        const doubt = quotaUnknown === undefined ? [] : [`  its quota is not known, so nothing is bounded by it: ${plain(quotaUnknown)}`];
-        return [`${paint("green", "✓")} ${placeText(one)}: ${countOf(types, "type")}`, ...doubt];
-      }
+      const { fetchedAt, types = 0, doubts = [], problem, hint } = one;
+      if (problem === undefined)
+        return [`${paint("green", "✓")} ${placeText(one)}: ${countOf(types, "type")}`, ...doubts.map((doubt) => `  ${plain(doubt)}`)];
       const rest = fetchedAt === undefined ? "nothing is kept" : `what is kept is ${shortSpan(now - fetchedAt)} old`;
       return [`${paint("red", "✗")} ${placeText(one)}: ${plain(problem)}; ${rest}`, ...(hint === undefined ? [] : [`  ${plain(hint)}`])];
     })

@@ -34,12 +34,12 @@ const gpu = anEntry({ instanceType: "g4dn.xlarge", cpu: 4000, memory: 16_384, on
 
 describe("prices list", () => {
   test("shows each type with its price on demand, the cheapest zone for spot, and how old that is", async () => {
-    keep("aws", "eu-central-1", aCatalog({ fetchedAt: Date.now() - 2 * hourMs, entries: [big, gpu, anEntry()] }));
+    keep("aws", "eu-central-1", aCatalog({ fetchedAt: Date.now() - 2 * hourMs, entries: [big, { ...gpu, reclaimed: 0.1 }, { ...anEntry(), reclaimed: 0 }] }));
     const { code, stdout } = await prices("list");
     expect(code).toBe(0);
-    expect(stdout).toMatch(/aws +eu-central-1 +m7i\.large +2 +8 GiB +x64 +\$0\.12 +\$0\.04 +eu-central-1b/);
-    expect(stdout).toMatch(/r7i\.xlarge +4 +32 GiB +x64 +\$0\.30 +–\n/);
-    expect(stdout).toMatch(/g4dn\.xlarge +4 +16 GiB +1 t4 +x64 +\$0\.60/);
+    expect(stdout).toMatch(/aws +eu-central-1 +m7i\.large +2 +8 GiB +x64 +\$0\.12 +\$0\.04 +eu-central-1b +< 5 %\n/);
+    expect(stdout).toMatch(/r7i\.xlarge +4 +32 GiB +x64 +\$0\.30 +– +–\n/);
+    expect(stdout).toMatch(/g4dn\.xlarge +4 +16 GiB +1 t4 +x64 +\$0\.60 +\$0\.04 +eu-central-1b +≥ 10 %\n/);
     expect(stdout).toContain("aws eu-central-1: 3 types, 2 h old; disk $0.0001/h per GiB, address $0.005/h; quota not known");
   });
 

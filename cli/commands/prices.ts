@@ -62,7 +62,7 @@ function keptCatalogs({ cloud, region }: Pick<ListOptions, "cloud" | "region">):
 }
 
 function summaryOf({ cloud, region, catalog }: KeptCatalog) {
-  const { fetchedAt, diskGiB, publicAddress, quota, quotaUnknown } = catalog;
+  const { fetchedAt, diskGiB, publicAddress, quota, quotaUnknown, reclaimsUnknown } = catalog;
   return {
     cloud,
     region,
@@ -72,6 +72,7 @@ function summaryOf({ cloud, region, catalog }: KeptCatalog) {
     publicAddress,
     ...(quota === undefined ? {} : { quota }),
     ...(quotaUnknown === undefined ? {} : { quotaUnknown }),
+    ...(reclaimsUnknown === undefined ? {} : { reclaimsUnknown }),
   };
 }
 
@@ -120,6 +121,7 @@ export function pricesText(catalogs: readonly KeptCatalog[], entries: readonly P
     { title: "on demand $/hour", align: right },
     { title: "spot $/hour", align: right },
     { title: "in zone" },
+    { title: "taken back", align: right },
   ];
   const rows = entries.map((entry) => [
     entry.cloud,
@@ -132,9 +134,15 @@ export function pricesText(catalogs: readonly KeptCatalog[], entries: readonly P
     entry.onDemand === undefined ? "–" : formatUsd(entry.onDemand),
     entry.cheapestSpot === undefined ? "–" : formatUsd(entry.cheapestSpot.hourly),
     entry.cheapestSpot?.zone ?? "",
+    entry.cheapestSpot === undefined ? "–" : reclaimText(entry.reclaimed),
   ]);
   const ages = catalogs.map((one) => ageText(one, now));
   return [...(rows.length === 0 ? ["No type matches."] : [table(columns, rows)]), "", ...ages].join("\n");
+}
+
+function reclaimText(share: number | undefined): string {
+  if (share === undefined) return "?";
+  return share === 0 ? "< 5 %" : `≥ ${Math.round(share * 100)} %`;
 }
 
 /** Older than this, spot prices say little. */

@@ -33,10 +33,15 @@ export interface CatalogAnswers {
   readonly spot: readonly SpotPrice[];
   /** Products of the price list, each a JSON text. */
   readonly onDemand: readonly string[];
+  /** Share of spot machines taken back, by type. */
+  readonly reclaimed?: ReadonlyMap<string, number>;
 }
 
 /** Every type of today that Linux of ours runs on and that can be had by the hour, by name. */
-export function catalogEntries(region: string, { types, offerings, spot, onDemand }: CatalogAnswers): CatalogEntry[] {
+export function catalogEntries(
+  region: string,
+  { types, offerings, spot, onDemand, reclaimed = new Map() }: CatalogAnswers,
+): CatalogEntry[] {
   const zones = zonesByType(offerings, region);
   const hourly = onDemandPrices(onDemand);
   const spotPrices = newestSpotPrices(spot);
@@ -53,6 +58,7 @@ export function catalogEntries(region: string, { types, offerings, spot, onDeman
       const soldIn = zones.get(name) ?? [];
       const price = sold.includes("on-demand") ? hourly.get(name) : undefined;
       const quotaFamily = quotaFamilyOf(name);
+      const takenBack = reclaimed.get(name);
       const spotOf = sold.includes("spot") ? (spotPrices.get(name) ?? {}) : {};
       return [
         {
@@ -66,6 +72,7 @@ export function catalogEntries(region: string, { types, offerings, spot, onDeman
           isBareMetal: type.BareMetal === true,
           isBurstable: type.BurstablePerformanceSupported === true,
           spot: Object.fromEntries(Object.entries(spotOf).filter(([zone]) => soldIn.includes(zone))),
+          ...(takenBack === undefined ? {} : { reclaimed: takenBack }),
           ...(quotaFamily === undefined ? {} : { quotaFamily }),
           ...(price === undefined ? {} : { onDemand: price }),
         },

@@ -1,19 +1,20 @@
 /** What AWS sells in a region right now, and for how much. */
 import type { EC2Client, Instance, InstanceTypeInfo, InstanceTypeOffering, SpotPrice } from "@aws-sdk/client-ec2";
-import { cancelled, SpillwayError } from "../../agent/contract/errors.ts";
+import { cancelled, describeError, SpillwayError } from "../../agent/contract/errors.ts";
 import type { Catalog } from "../provider.ts";
 import { catalogEntries, diskPrice } from "./catalog-entries.ts";
 import { allOf, ec2Of, requestHandler } from "./client.ts";
 import { asSpillwayError } from "./problem.ts";
 import { publicAddressHourly } from "./public-address.ts";
 import { ec2Quotas } from "./service-quotas.ts";
+import { spotReclaims } from "./spot-advisor.ts";
 import { freeVcpus, runningVcpus } from "./vcpu-quotas.ts";
 
 /** Where the price list of every region is asked for: https://docs.aws.amazon.com/general/latest/gr/billing.html */
 const pricingRegion = "us-east-1";
 
 /**
- * Asks for types, zones, spot prices, the price list, quotas and what is in use of them, all at once; some thirty calls. Whoever
+ * Asks for types, zones, spot prices, how often they are taken back, the price list, quotas and what is in use of them, all at once; some thirty calls. Whoever
  * asks needs `ec2:DescribeInstanceTypes`, `ec2:DescribeInstanceTypeOfferings`, `ec2:DescribeSpotPriceHistory` and
  * `pricing:GetProducts`; for quotas `servicequotas:ListServiceQuotas` and `ec2:DescribeInstances`. Who may not read those may still
  * buy: the catalog says that they are unknown, and why.
@@ -25,13 +26,14 @@ export async function fetchAwsCatalog(region: string, signal?: AbortSignal): Pro
   try {
     const client = await ec2Of(region);
     const asked = typesOf(client, signal);
-    const [types, offerings, spot, onDemand, disks, quota] = await Promise.all([
+    const [types, offerings, spot, onDemand, disks, quota, reclaims] = await Promise.all([
       asked,
       offeringsOf(client, signal),
       spotOf(client, new Date(fetchedAt), signal),
       productsOf({ ...linuxOnDemand, regionCode: region }, signal),
       productsOf({ productFamily: "Storage", volumeApiName: "gp3", regionCode: region }, signal),
       quotaOf(region, client, asked, signal),
+      reclaimsOf(region, signal),
     ]);
     const diskGiB = diskPrice(disks);
     if (diskGiB === undefined) {
@@ -41,8 +43,18 @@ export async function fetchAwsCatalog(region: string, signal?: AbortSignal): Pro
         hint: "Look whether that is a region's name (aws ec2 describe-regions), and one that is billed in USD.",
       });
     }
-    const entries = catalogEntries(region, { types, offerings, spot, onDemand });
-    return { provider: "aws", region, fetchedAt, diskGiB, publicAddress: publicAddressHourly, entries, ...quota };
+    const { reclaimsUnknown, reclaimed } = reclaims;
+    const entries = catalogEntries(region, { types, offerings, spot, onDemand, reclaimed });
+    return {
+      provider: "aws",
+      region,
+      fetchedAt,
+      diskGiB,
+      publicAddress: publicAddressHourly,
+      entries,
+      ...quota,
+      ...(reclaimsUnknown === undefined ? {} : { reclaimsUnknown }),
+    };
   } catch (error) {
     if (signal?.aborted === true) throw cancelled(`prices of AWS ${region}`);
     throw asSpillwayError(error, `prices of AWS ${region}`);
@@ -75,6 +87,18 @@ async function quotaOf(
   } catch (error) {
     if (signal?.aborted === true) throw error;
     return { quotaUnknown: asSpillwayError(error, `quotas of AWS ${region}`).message };
+  }
+}
+
+async function reclaimsOf(
+  region: string,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly reclaimed: ReadonlyMap<string, number>; readonly reclaimsUnknown?: string }> {
+  try {
+    return { reclaimed: await spotReclaims(region, signal) };
+  } catch (error) {
+    if (signal?.aborted === true) throw error;
+    return { reclaimed: new Map(), reclaimsUnknown: describeError(error) };
   }
 }
 

@@ -4,6 +4,7 @@ import { SpillwayError } from "../../agent/contract/errors.ts";
 import { type Market, tagNames } from "../cloud-machine.ts";
 import type { Catalog, CatalogEntry } from "../provider.ts";
 import { azureClients, currentSubscription } from "./client.ts";
+import { evictionRates } from "./eviction-rates.ts";
 import { all } from "./list.ts";
 import { withAzureErrors } from "./problem.ts";
 import { addressHourly, diskGiBHourly, priceFilters, retailPrices, type SizePrices, sizePrices } from "./retail-prices.ts";
@@ -18,13 +19,12 @@ export async function fetchAzureCatalog(region: string, signal?: AbortSignal): P
   const where = `Azure ${region}`;
   const options = signal === undefined ? {} : { abortSignal: signal };
   const filters = priceFilters(region);
-  const [skus, usages, machines, sizeItems, diskItems, addressItems] = await Promise.all([
+  const [skus, usages, machines, reclaims, sizeItems, diskItems, addressItems] = await Promise.all([
     withAzureErrors(where, () => all(clients.compute.resourceSkus.list({ ...options, filter: `location eq '${region}'` }))),
-    // Who may not read it may still buy.
-    withAzureErrors(where, () => all(clients.compute.usage.list(region, options))).catch((error: unknown) =>
-      String(error instanceof Error ? error.message : error),
-    ),
+    // Who may not read these two may still buy.
+    withAzureErrors(where, () => all(clients.compute.usage.list(region, options))).catch(messageOf),
     withAzureErrors(where, () => all(clients.compute.virtualMachines.listAll(options))),
+    withAzureErrors(where, () => evictionRates(clients.graph, region, signal)).catch(messageOf),
     retailPrices(filters.sizes, signal),
     retailPrices(filters.disks, signal),
     retailPrices(filters.addresses, signal),
@@ -45,18 +45,31 @@ export async function fetchAzureCatalog(region: string, signal?: AbortSignal): P
     fetchedAt: Date.now(),
     diskGiB,
     publicAddress,
-    entries: entriesOf(sizes, sizePrices(sizeItems)),
+    entries: entriesOf(sizes, sizePrices(sizeItems), typeof reclaims === "string" ? undefined : reclaims),
     ...(typeof usages === "string" ? { quotaUnknown: usages } : { quota: quotaOf(usages, burstCores(machines, sizes, region)) }),
+    ...(typeof reclaims === "string" ? { reclaimsUnknown: reclaims } : {}),
   };
 }
 
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** Sizes with what they cost; those without any price can't be bought. Spot's price is the same in all zones. */
-export function entriesOf(sizes: readonly Size[], prices: SizePrices): CatalogEntry[] {
+export function entriesOf(sizes: readonly Size[], prices: SizePrices, reclaims: ReadonlyMap<string, number> = new Map()): CatalogEntry[] {
   return sizes.flatMap(({ isSpotCapable, ...size }): CatalogEntry[] => {
     const onDemand = prices.onDemand.get(size.instanceType);
     const spot = isSpotCapable ? prices.spot.get(size.instanceType) : undefined;
     if (onDemand === undefined && spot === undefined) return [];
-    return [{ ...size, ...(onDemand === undefined ? {} : { onDemand }), spot: spot === undefined ? {} : { "": spot } }];
+    const reclaimed = reclaims.get(size.instanceType.toLowerCase());
+    return [
+      {
+        ...size,
+        ...(onDemand === undefined ? {} : { onDemand }),
+        spot: spot === undefined ? {} : { "": spot },
+        ...(reclaimed === undefined ? {} : { reclaimed }),
+      },
+    ];
   });
 }
 

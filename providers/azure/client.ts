@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { ComputeManagementClient } from "@azure/arm-compute";
+import type { ResourceGraphClient } from "@azure/arm-resourcegraph";
 import type { ResourceManagementClient } from "@azure/arm-resources";
 import { SpillwayError } from "../../agent/contract/errors.ts";
 
@@ -10,6 +11,7 @@ export interface AzureClients {
   readonly subscription: string;
   readonly compute: ComputeManagementClient;
   readonly resources: ResourceManagementClient;
+  readonly graph: ResourceGraphClient;
   /** ms between two looks at an operation that takes long; Azure's own Retry-After goes before it. */
   readonly pollMs: number;
 }
@@ -31,17 +33,20 @@ export function azureClients(subscription: string): Promise<AzureClients> {
 
 async function makeClients(subscription: string, endpoint: string | undefined): Promise<AzureClients> {
   // Loaded when they are needed: what has no machine at Azure shall not wait for them.
-  const [{ ComputeManagementClient }, { ResourceManagementClient }, { DefaultAzureCredential }] = await Promise.all([
-    import("@azure/arm-compute"),
-    import("@azure/arm-resources"),
-    import("@azure/identity"),
-  ]);
+  const [{ ComputeManagementClient }, { ResourceManagementClient }, { ResourceGraphClient }, { DefaultAzureCredential }] =
+    await Promise.all([
+      import("@azure/arm-compute"),
+      import("@azure/arm-resources"),
+      import("@azure/arm-resourcegraph"),
+      import("@azure/identity"),
+    ]);
   if (endpoint === undefined) {
     const credential = new DefaultAzureCredential();
     return {
       subscription,
       compute: new ComputeManagementClient(credential, subscription),
       resources: new ResourceManagementClient(credential, subscription),
+      graph: new ResourceGraphClient(credential),
       pollMs: 2000,
     };
   }
@@ -52,11 +57,12 @@ async function makeClients(subscription: string, endpoint: string | undefined): 
     subscription,
     compute: new ComputeManagementClient(credential, subscription, options),
     resources: new ResourceManagementClient(credential, subscription, options),
+    graph: new ResourceGraphClient(credential, options),
     pollMs: 20,
   };
   if (options.allowInsecureConnection) {
     // The SDK's own policy refuses to send a token where there is no TLS, rightly; on loopback it goes nowhere.
-    for (const { pipeline } of [clients.compute, clients.resources]) {
+    for (const { pipeline } of [clients.compute, clients.resources, clients.graph]) {
       pipeline.removePolicy({ name: "bearerTokenAuthenticationPolicy" });
       pipeline.addPolicy({
         name: "fixedToken",

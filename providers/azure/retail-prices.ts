@@ -2,9 +2,9 @@
  * Azure's public price list (Microsoft's page "Azure Retail Prices overview"; no login). The prices are list prices in USD, before
  * any discount of an agreement.
  */
-import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import { describeError, SpillwayError } from "../../agent/contract/errors.ts";
+import { publicJson } from "../public-json.ts";
 import { diskTiers } from "./disk-tier.ts";
 
 const priceItem = z.object({
@@ -88,8 +88,6 @@ export function addressHourly(items: readonly PriceItem[], region: string): numb
 
 /** A region's sizes are some 5,000 lines; more pages than this are a list that never ends. */
 const mostPages = 200;
-const pageTimeoutMs = 30_000;
-const mostAttempts = 4;
 
 /**
  * Every line of the list that the filter lets through. `SPILLWAY_AZURE_PRICES` names another list than Azure's own, in the same
@@ -113,18 +111,11 @@ export async function retailPrices(filter: string, signal?: AbortSignal): Promis
 }
 
 async function readPage(url: URL, signal: AbortSignal | undefined): Promise<z.infer<typeof pricePage>> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const timeout = AbortSignal.timeout(pageTimeoutMs);
-      const response = await fetch(url, { signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]) });
-      if (!response.ok) throw new Error(`HTTP ${response.status}`);
-      return pricePage.parse(await response.json());
-    } catch (cause) {
-      if (signal?.aborted === true) throw cause;
-      if (attempt === mostAttempts) throw unreachable(describeError(cause), cause);
-      // The list is throttled by address; a refusal passes within seconds.
-      await delay(250 * 4 ** (attempt - 1), undefined, signal === undefined ? {} : { signal });
-    }
+  try {
+    return pricePage.parse(await publicJson(url, signal));
+  } catch (cause) {
+    if (signal?.aborted === true) throw cause;
+    throw unreachable(describeError(cause), cause);
   }
 }
 

@@ -26,6 +26,7 @@ let moto: Moto;
 const images = new Map<string, Promise<string>>();
 const variables = [
   ...["", "_EC2", "_PRICING", "_SERVICE_QUOTAS"].map((service) => `AWS_ENDPOINT_URL${service}`),
+  "SPILLWAY_AWS_SPOT_ADVISOR",
   "AWS_ACCESS_KEY_ID",
   "AWS_SECRET_ACCESS_KEY",
 ];
@@ -255,6 +256,7 @@ it("deletes a network with all that is in it, and leaves the others", async () =
 it("fetches what a region sells, with the prices of both markets", async () => {
   process.env.AWS_ENDPOINT_URL_PRICING = await serverOf(priceList);
   process.env.AWS_ENDPOINT_URL_SERVICE_QUOTAS = await serverOf(async () => quotasAnswer({ "L-1216C47A": 64, "L-34B43A08": 32 }));
+  process.env.SPILLWAY_AWS_SPOT_ADVISOR = await serverOf(async () => spotAdvice({ "m7i.large": { s: 62, r: 2 } }));
   await ec2().runInstances({ ImageId: await imageOf(region), InstanceType: "m7i.large", MinCount: 3, MaxCount: 3 });
   const catalog = await fetchAwsCatalog(region);
   expect(catalog.quota).toEqual({ Standard: { "on-demand": 58, spot: 32 } });
@@ -262,6 +264,9 @@ it("fetches what a region sells, with the prices of both markets", async () => {
   expect(catalog.diskGiB).toBeCloseTo(0.0952 / 730, 12);
   const m7i = catalog.entries.find(({ instanceType }) => instanceType === "m7i.large");
   expect(m7i).toMatchObject({ arch: "x64", cpu: 2000, memory: 8192, onDemand: 0.115, isBareMetal: false, isBurstable: false });
+  expect(m7i?.reclaimed).toBe(0.1);
+  expect(catalog.entries.find(({ instanceType }) => instanceType === "c7i.large")).not.toHaveProperty("reclaimed");
+  expect(catalog).not.toHaveProperty("reclaimsUnknown");
   expect(m7i?.zones.length).toBeGreaterThan(1);
   expect(Object.keys(m7i?.spot ?? {}).every((zone) => m7i?.zones.includes(zone))).toBe(true);
   expect(catalog.entries.some(({ spot }) => Object.keys(spot).length > 0)).toBe(true);
@@ -270,7 +275,7 @@ it("fetches what a region sells, with the prices of both markets", async () => {
   expect(catalog.entries.some(({ instanceType }) => instanceType.startsWith("mac"))).toBe(false);
 }, 120_000);
 
-it("fetches what a region sells where the quotas may not be read, and says so", async () => {
+it("fetches what a region sells where the quotas may not be read, nor how often spot is taken back, and says so", async () => {
   process.env.AWS_ENDPOINT_URL_PRICING = await serverOf(priceList);
   process.env.AWS_ENDPOINT_URL_SERVICE_QUOTAS = await serverOf(async () => ({
     status: 400,
@@ -280,10 +285,11 @@ it("fetches what a region sells where the quotas may not be read, and says so", 
       Message: "User is not authorized to perform: servicequotas:ListServiceQuotas",
     }),
   }));
-  const { entries, quota, quotaUnknown } = await fetchAwsCatalog(region);
+  const { entries, quota, quotaUnknown, reclaimsUnknown } = await fetchAwsCatalog(region);
   expect(entries).not.toEqual([]);
   expect(quota).toBeUndefined();
   expect(quotaUnknown).toMatch(/AccessDeniedException: .*servicequotas:ListServiceQuotas/);
+  expect(reclaimsUnknown).toBe("AWS_ENDPOINT_URL leads elsewhere, and SPILLWAY_AWS_SPOT_ADVISOR names no list there");
 }, 120_000);
 
 it("gives up fetching when it is called off", async () => {
@@ -332,6 +338,13 @@ it("says what to do when AWS refuses, and takes a refusal for no machine's end",
 });
 
 /** Moto has none of EC2. */
+/** As the Spot Instance Advisor's list has them: `r` is the band, `s` what is saved. */
+function spotAdvice(types: Readonly<Record<string, { readonly s: number; readonly r: number }>>): Answer {
+  const ranges = ["<5%", "5-10%", "10-15%", "15-20%", ">20%"].map((label, index) => ({ index, label }));
+  const text = JSON.stringify({ ranges, spot_advisor: { [region]: { Linux: types, Windows: { "c7i.large": { s: 10, r: 4 } } } } });
+  return { status: 200, type: "application/json", text };
+}
+
 function quotasAnswer(values: Readonly<Record<string, number>>): Answer {
   const Quotas = Object.entries(values).map(([QuotaCode, Value]) => ({ ServiceCode: "ec2", QuotaCode, Value }));
   return { status: 200, type: "application/x-amz-json-1.1", text: JSON.stringify({ Quotas }) };

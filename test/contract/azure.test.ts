@@ -515,7 +515,14 @@ describe("what Azure sells", () => {
       line("Storage", "Standard SSD Managed Disks", "E10 LRS", "E10 LRS Disk Mount", 0.53, ssd),
       line("Virtual Network", "IP Addresses", "Standard", "Standard IPv4 Static Public IP", 0.005),
     ];
+    azure.evictions = [
+      { size: "standard_d2s_v5", location: "westeurope", rate: "20+" },
+      { size: "standard_d2s_v5", location: "eastus", rate: "0-5" },
+      { size: "standard_e2s_v5", location: "westeurope", rate: "0-5" },
+      { size: "standard_d2ps_v6", location: "westeurope", rate: "5-10" },
+    ];
     const catalog = await fetchAzureCatalog("westeurope");
+    expect(catalog).not.toHaveProperty("reclaimsUnknown");
     expect(catalog).toMatchObject({
       provider: "azure",
       region: "westeurope",
@@ -532,8 +539,9 @@ describe("what Azure sells", () => {
         zones: ["1", "2", "3"],
         onDemand: 0.115,
         spot: { "": 0.0135 },
+        reclaimed: 0.2,
       },
-      { instanceType: "Standard_D2ps_v6", arch: "arm64", onDemand: 0.0784, spot: {} },
+      { instanceType: "Standard_D2ps_v6", arch: "arm64", onDemand: 0.0784, spot: {}, reclaimed: 0.05 },
     ]);
   });
 

@@ -1,9 +1,10 @@
 /**
  * Which offer is bought for the first of the waiting jobs: the one with the lowest price for each waiting task that one
- * machine of it would take, by the scheduler's own rules. Ties go to the lower price, then by id.
+ * machine of it would take, by the scheduler's own rules; how often its cloud takes such machines back is part of that price
+ * (`comparedHourly`). Ties go to the lower price, then by id.
  */
 import type { BurstRow } from "../../contract/ledger.ts";
-import { type Candidate, hourlyOf, type Offer } from "../../contract/plan.ts";
+import { type Candidate, comparedHourly, hourlyOf, type Offer } from "../../contract/plan.ts";
 import type { BurstPolicy } from "../../contract/policy.ts";
 import { formatDuration } from "../../contract/quantities.ts";
 import { place } from "../scheduler/place.ts";
@@ -26,6 +27,8 @@ export interface Choice {
 interface Weighed {
   readonly offer: Offer;
   readonly hourly: number;
+  /** USD/hour for each task, as offers are compared. */
+  readonly perTask: number;
   readonly taken: Forecast["placed"];
   readonly fits: number;
   /** The place of its burst pool in the rule's list. */
@@ -54,9 +57,7 @@ export function choose(head: DueDemand, others: readonly DueDemand[], context: C
     if (reason === undefined) weighed.push(weigh(offer));
     else rejected.set(offer.id, reason);
   }
-  weighed.sort(
-    (a, b) => a.rank - b.rank || a.hourly / a.fits - b.hourly / b.fits || a.hourly - b.hourly || compareText(a.offer.id, b.offer.id),
-  );
+  weighed.sort((a, b) => a.rank - b.rank || a.perTask - b.perTask || a.hourly - b.hourly || compareText(a.offer.id, b.offer.id));
   let chosen: Weighed | undefined;
   for (const one of weighed) {
     // Looked at in the order of preference, so that the budget is asked once when it allows the best.
@@ -72,6 +73,7 @@ export function choose(head: DueDemand, others: readonly DueDemand[], context: C
       offer: offer.id,
       burstPool: offer.burstPool,
       hourly: hourlyOf(offer),
+      ...(offer.reclaimed === undefined ? {} : { reclaimed: offer.reclaimed }),
       ...(weight === undefined ? {} : { fits: weight.fits, hourlyPerTask: weight.hourly / weight.fits }),
       chosen: offer.id === chosen?.offer.id,
       ...(reason === undefined ? {} : { rejected: reason }),
@@ -101,7 +103,14 @@ function scale(head: DueDemand, others: readonly DueDemand[], now: number): (off
       takenBy.set(key, taken);
     }
     const fits = taken.reduce((sum, { tasks }) => sum + tasks, 0);
-    return { offer, hourly: hourlyOf(offer), taken, fits, rank: use === "cheapest" ? 0 : use.indexOf(offer.burstPool) };
+    return {
+      offer,
+      hourly: hourlyOf(offer),
+      perTask: comparedHourly(offer) / fits,
+      taken,
+      fits,
+      rank: use === "cheapest" ? 0 : use.indexOf(offer.burstPool),
+    };
   };
 }
 
@@ -111,12 +120,17 @@ function mayUse({ rule: { use } }: RuleFound, offer: Offer): boolean {
 
 function worse(one: Weighed, best: Weighed): string {
   if (one.rank > best.rank) return `burst pool ${best.offer.burstPool} comes first`;
-  const perTask = one.hourly / one.fits;
-  const bestPerTask = best.hourly / best.fits;
-  if (perTask > bestPerTask) {
-    return bestPerTask === 0 ? "dearer" : `${Number(((perTask / bestPerTask - 1) * 100).toPrecision(2))} % dearer for each task`;
+  const [perTask, bestPerTask] = [one.hourly / one.fits, best.hourly / best.fits];
+  if (perTask > bestPerTask) return bestPerTask === 0 ? "dearer" : `${percent(perTask / bestPerTask - 1)} dearer for each task`;
+  if (one.perTask > best.perTask) {
+    const saved = perTask < bestPerTask ? `${percent(1 - perTask / bestPerTask)} cheaper for each task, but` : "costs the same, but";
+    return `${saved} its cloud takes ${percent(one.offer.reclaimed ?? 0)} of such machines back, or more`;
   }
   return one.hourly > best.hourly ? "a dearer machine at the same price for each task" : "costs the same; the first by name was taken";
+}
+
+function percent(share: number): string {
+  return `${Number((share * 100).toPrecision(2))} %`;
 }
 
 /** Offers that have failed or lost a machine lately, all of a place that has nothing for us, and those that were bought for a job in vain, are not bought again for a while. */

@@ -1,6 +1,7 @@
 /**
  * AWS' price list service (Price List Query API, GetProducts, protocol JSON 1.1) for tests: the prices of EC2 types in one
- * region, from the table that SPILLWAY_DATA names, else a small one of our own. Point AWS_ENDPOINT_URL_PRICING at it.
+ * region, from the table that SPILLWAY_DATA names, else a small one of our own. Point AWS_ENDPOINT_URL_PRICING at it. Beside it the
+ * list of the Spot Instance Advisor, which has no other service to stand with: all those types are seldom taken back.
  *
  * The form of an answer is that of the example in AWS' "Price List Query API" guide: `PriceList` is a list of JSON texts, each
  * with `product.attributes` and `terms.OnDemand.<sku.term>.priceDimensions.<…>.{unit,pricePerUnit.USD}`.
@@ -12,6 +13,8 @@ import { join } from "node:path";
 
 export interface PriceList {
   readonly url: string;
+  /** For SPILLWAY_AWS_SPOT_ADVISOR. */
+  readonly advisorUrl: string;
   stop(): Promise<void>;
 }
 
@@ -30,10 +33,18 @@ const ownPrices: readonly [type: string, hourly: number][] = [
 /** USD for a GiB and month of gp3 in us-east-1 (EBS pricing page). */
 const gp3Monthly = 0.08;
 const pageSize = 100;
+const advisorPath = "/spot-advisor-data.json";
 
 export async function startPriceList(region: string): Promise<PriceList> {
   const types = instancePrices();
   const server = createServer((request, response) => {
+    if (request.url === advisorPath) {
+      const seldom = Object.fromEntries(types.map(([type]) => [type, { s: 60, r: 0 }]));
+      response
+        .writeHead(200, { "content-type": "application/json" })
+        .end(JSON.stringify({ spot_advisor: { [region]: { Linux: seldom } } }));
+      return;
+    }
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
@@ -55,8 +66,10 @@ export async function startPriceList(region: string): Promise<PriceList> {
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url,
+    advisorUrl: `${url}${advisorPath}`,
     stop: () =>
       new Promise((resolve) => {
         server.closeAllConnections();

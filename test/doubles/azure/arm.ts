@@ -10,7 +10,7 @@ import type { AddressInfo } from "node:net";
 import { type FaultState, faultState, tooMany } from "./faults.ts";
 import { listAt } from "./lists.ts";
 import { type LongOperation, longOperations } from "./operations.ts";
-import { pageOf, pricePage } from "./pages.ts";
+import { type EvictionRate, evictionPage, pageOf, pricePage } from "./pages.ts";
 import { putResource } from "./put.ts";
 import { type ArmMachines, type Body, onlyRemembered } from "./put-request.ts";
 import { isMachine, shown, statusesOf, withInstanceView } from "./rendering.ts";
@@ -45,6 +45,8 @@ export interface ArmDouble {
   usages: readonly object[];
   /** Lines of the retail price list. */
   prices: readonly Record<string, unknown>[];
+  /** Rows of Resource Graph's `spotresources`: how often spot machines of a size are taken back. */
+  evictions: readonly EvictionRate[];
   /** Every request: `GET /subscriptions/…`, without its query. */
   readonly requests: string[];
   /** What it did not know. */
@@ -124,6 +126,7 @@ export async function startArmDouble(options: Options): Promise<ArmDouble> {
     sizes: [],
     usages: [],
     prices: [],
+    evictions: [],
     requests: [],
     unknown: [],
     refuseNext: (count, status, code, message) => {
@@ -200,7 +203,9 @@ export async function startArmDouble(options: Options): Promise<ArmDouble> {
     return { status: isNew ? 201 : 200, body: shown(held), headers: begun };
   }
 
-  function routes({ method, path, query }: Asked): ArmAnswer | undefined {
+  function routes({ method, path, query, body }: Asked): ArmAnswer | undefined {
+    if (method === "POST" && path === "/providers/Microsoft.ResourceGraph/resources")
+      return evictionPage(double.evictions, JSON.parse(body) as Parameters<typeof evictionPage>[1], pageSize);
     const operation = method === "GET" ? operations.answer(path) : undefined;
     if (operation !== undefined) return operation;
     const items = method === "GET" ? listAt({ path, query, resources, sizes: double.sizes, usages: double.usages }) : undefined;

@@ -3,10 +3,13 @@
  * Skus - List" and "Usage - List" of the REST reference of Microsoft.Compute, and "Azure Retail Prices overview".
  */
 
+import type { EvictionRate } from "./pages.ts";
+
 export interface ArmCatalog {
   readonly sizes: readonly object[];
   readonly usages: readonly object[];
   readonly prices: readonly Record<string, unknown>[];
+  readonly evictions: readonly EvictionRate[];
 }
 
 const catalogLocation = "westeurope";
@@ -83,6 +86,7 @@ export const catalog: ArmCatalog = {
       retailPrice: addressHourly,
     }),
   ],
+  evictions: sold.map(({ name }) => ({ size: name.toLowerCase(), location: catalogLocation, rate: "0-5" })),
 };
 
 function usage(value: string, localizedValue: string): object {

@@ -71,6 +71,7 @@ export async function cloudRack(environment = "rack", { azure: hasAzure = false 
       ...cloud.environment,
       ...azure?.environment,
       AWS_ENDPOINT_URL_PRICING: prices.url,
+      SPILLWAY_AWS_SPOT_ADVISOR: prices.advisorUrl,
       SPILLWAY_PRICES: pricesDirectory,
       PATH: path,
     };
