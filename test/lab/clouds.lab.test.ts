@@ -53,6 +53,18 @@ it.each(["rack", "base", "west"])("runs a job on the node pool %s", async (pool)
   expect(await rack.ok(["run", "--cpu", "0.1", "--memory", "32Mi", "--node-pool", pool, "--", "hostname"])).not.toBe("");
 });
 
+it("makes a machine anew, from the image of today, when its node was removed and is still in the settings", async () => {
+  const ids = () => [...rack.cloud.instances().map(({ id }) => id), ...(rack.azure?.machines() ?? []).map(({ vmId }) => vmId)];
+  const before = ids();
+  for (const node of ["base-2", "west-1"]) await rack.ok(["nodes", "remove", node, "--yes", "--env", environment]);
+  expect(Object.keys(await nodeStates(client)).toSorted()).toEqual(["base-1", "own"]);
+  expect(ids()).toHaveLength(1);
+  await rack.ok(["up", environment, "--yes"]);
+  expect(await nodeStates(client)).toEqual({ own: "ready", "base-1": "ready", "base-2": "ready", "west-1": "ready" });
+  expect(ids().filter((id) => before.includes(id))).toHaveLength(1);
+  expect(ids()).toHaveLength(3);
+});
+
 const burstPools = () => ({
   aws: { provider: "aws", regions: [region], market: ["on-demand"], types: { cpu: [2, 2], names: ["c7i.*", "m7i.*"] }, ...rack.access },
   azure: { provider: "azure", regions: [azureRegion], market: ["on-demand"], types: { cpu: [2, 2] }, ...rack.access },
