@@ -219,7 +219,7 @@ test("a machine that powers itself off is terminated, as its shutdown behaviour 
 test("a burst's machine that gets no agent ends itself, and was reached until then", async () => {
   await up("one", "forgotten");
   await waitUntil("it answers", () => sshAnswers(host("forgotten").address, 500), 60_000);
-  await waitUntil("it is terminated", async () => (await describe("forgotten")).State?.Name === "terminated", 90_000);
+  await waitUntil("it is terminated", async () => (await describe("forgotten")).State?.Name === "terminated", 240_000);
 });
 
 test("a spot notice is read on the machine, and then the machine is taken away", async () => {

@@ -135,7 +135,7 @@ it.each([120, 30])("runs 20 of 20 tasks elsewhere before a machine goes that is 
   expect(await nodeStates(client)).toEqual({ own: "ready" });
 });
 
-it("buys another machine for its tasks when there is no room elsewhere", async () => {
+it("buys another machine first, and lets the tasks run until it is there, when there is no room elsewhere", async () => {
   await fillOwn("filler-full");
   await submitTasks("tasks-full");
   const { row, machine, node } = await untilBurstCarries("tasks-full");
@@ -147,6 +147,9 @@ it("buys another machine for its tasks when there is no room elsewhere", async (
     120_000,
   );
   await expectTold(node);
+  const [next] = (await rows()).filter(({ id, usedAt }) => id !== row.id && usedAt !== undefined && usedAt > (row.usedAt ?? 0));
+  const joinedAt = Math.min(...Object.values(next?.joined ?? {}));
+  for (const { attempts } of (await client.job("tasks-full")).indexes) expect(attempts[0]?.finishedAt).toBeGreaterThanOrEqual(joinedAt);
   await expectClosed(row, machine.id);
 });
 

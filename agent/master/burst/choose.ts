@@ -141,12 +141,20 @@ export function unusableOffers(
     policy,
     options,
     now,
-  }: { readonly offers: readonly Offer[]; readonly policy: BurstPolicy; readonly options: PlanOptions; readonly now: number },
+    reclaimed,
+  }: {
+    readonly offers: readonly Offer[];
+    readonly policy: BurstPolicy;
+    readonly options: PlanOptions;
+    readonly now: number;
+    readonly reclaimed: readonly string[];
+  },
 ): ChooseContext["unusable"] {
   const placeRest = restingPlaces(rows, offers, now - policy.retryAfterMs);
   const rests = new Map<string, Rest>();
   const inVain = new Map<string, { at: number; burst: string }>();
   for (const row of byId(rows)) {
+    if (reclaimed.includes(row.id)) rests.set(row.offer, { at: now, reason: `${row.id} loses a machine` });
     const endedAt = row.at.retiring ?? row.at.draining;
     if (endedAt === undefined) continue;
     const fault =

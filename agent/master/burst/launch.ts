@@ -18,6 +18,8 @@ export interface LaunchContext extends MoneyContext {
   readonly onTheWay: ReadonlySet<string>;
   /** Why nothing may be bought now; undefined when it may. */
   readonly paused: string | undefined;
+  /** Ids of bursts of which their cloud takes a machine away just now. */
+  readonly reclaimed: readonly string[];
 }
 
 export interface Launches {

@@ -48,7 +48,7 @@ test("a cloud that does not know who asks rests as a whole, and another one does
 
 test("an offer of a resting place is told with the reason and the time", () => {
   const rows = [failed("aws/1", "credentials", noon - 60_000)];
-  const unusable = unusableOffers(rows, { offers: all, policy: aPolicy(), options: planDefaults, now: noon });
+  const unusable = unusableOffers(rows, { offers: all, policy: aPolicy(), options: planDefaults, now: noon, reclaimed: [] });
   expect(unusable(elsewhere, "job")).toBe("aws does not know who asks: AWS said no; tried again in 4 min");
   expect(unusable(azure, "job")).toBeUndefined();
 });

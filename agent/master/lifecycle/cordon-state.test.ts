@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { BurstRow } from "../../contract/ledger.ts";
 import type { PoolNode } from "../pool/pool.ts";
-import { evictionOf, isDrained, schedulingOf, unavailability } from "./cordon-state.ts";
+import { evictionsOf, isDrained, schedulingOf, unavailability } from "./cordon-state.ts";
 
 type Cordon = PoolNode["record"]["cordon"];
 type Notice = NonNullable<PoolNode["record"]["notice"]>;
@@ -102,15 +102,15 @@ describe("a node that its cloud takes away", () => {
   });
 
   test("loses its tasks from the notice on, also when the master was away meanwhile", () => {
-    expect(evictionOf(aNode({ at: 1, reason: "", drain: { deadline: 90_000 } }, 1, reclaim), undefined)).toEqual({
-      at: 400,
-      why: "its node is taken away by its cloud: EC2 takes it",
-    });
+    expect(evictionsOf(aNode({ at: 1, reason: "", drain: { deadline: 90_000 } }, 1, reclaim), undefined)).toEqual([
+      { at: 400, why: "its node is taken away by its cloud: EC2 takes it", byCloud: true },
+      { at: 90_000, why: "its node is drained by the operator" },
+    ]);
   });
 
   test("keeps them when it only should be left, and takes new ones when the operator says so", () => {
     const advice: Notice = { ...reclaim, kind: "rebalance" };
-    expect(evictionOf(aNode(undefined, 1, advice), undefined)).toBeUndefined();
+    expect(evictionsOf(aNode(undefined, 1, advice), undefined)).toEqual([]);
     expect(unavailability(aNode(undefined, 1, advice), undefined)).toBe("cordoned by its cloud's advice");
     expect(unavailability(aNode(undefined, 1, { ...advice, overruled: true }), undefined)).toBeUndefined();
   });
@@ -118,23 +118,23 @@ describe("a node that its cloud takes away", () => {
 
 describe("when its tasks are evicted", () => {
   test("never, while nothing is drained", () => {
-    expect(evictionOf(aNode({ at: 1, reason: "" }, 1), aRow({ state: "live" }))).toBeUndefined();
+    expect(evictionsOf(aNode({ at: 1, reason: "" }, 1), aRow({ state: "live" }))).toEqual([]);
   });
 
   test("at the drain's deadline, or at once when the burst ends", () => {
-    expect(evictionOf(aNode({ at: 1, reason: "new disk", drain: { deadline: 500 } }, 1), undefined)).toEqual({
-      at: 500,
-      why: "its node is drained by the operator: new disk",
-    });
-    expect(evictionOf(aNode(undefined, 1), aRow({ state: "retiring", at: { retiring: 7 }, why: "stopped" }))).toEqual({
-      at: 7,
-      why: "burst b-1 ends (stopped)",
-    });
+    expect(evictionsOf(aNode({ at: 1, reason: "new disk", drain: { deadline: 500 } }, 1), undefined)).toEqual([
+      { at: 500, why: "its node is drained by the operator: new disk" },
+    ]);
+    expect(evictionsOf(aNode(undefined, 1), aRow({ state: "retiring", at: { retiring: 7 }, why: "stopped" }))).toEqual([
+      { at: 7, why: "burst b-1 ends (stopped)" },
+    ]);
   });
 
-  test("of two deadlines the nearer counts", () => {
+  test("of two deadlines the nearer comes first", () => {
     const node = aNode({ at: 1, reason: "", drain: { deadline: 500 } }, 1);
-    expect(evictionOf(node, aRow({ state: "draining", drain: { cause: "budget", deadline: 300 } }))?.at).toBe(300);
-    expect(evictionOf(node, aRow({ state: "draining", drain: { cause: "budget", deadline: 900 } }))?.at).toBe(500);
+    const times = (deadline: number) =>
+      evictionsOf(node, aRow({ state: "draining", drain: { cause: "budget", deadline } })).map(({ at }) => at);
+    expect(times(300)).toEqual([300, 500]);
+    expect(times(900)).toEqual([500, 900]);
   });
 });

@@ -52,22 +52,28 @@ export function isDrained({ record: { cordon }, tasks }: Cordoned): boolean {
   return cordon?.drain !== undefined && tasks.size === 0;
 }
 
-interface Eviction {
+export interface Eviction {
+  /** ms since the epoch: what runs on it is evicted from then on. */
   readonly at: number;
   readonly why: string;
+  /** By its cloud's word alone. */
+  readonly byCloud?: true;
 }
 
-/** From when on (ms since the epoch) what runs on it is evicted, and why; undefined when it is not. Of several the first. */
-export function evictionOf({ record }: Cordoned, burst: BurstRow | undefined): Eviction | undefined {
+/** Why what runs on it is or will be evicted, the first in time before the others. */
+export function evictionsOf({ record }: Cordoned, burst: BurstRow | undefined): Eviction[] {
   const { cordon } = record;
   const reclaim = reclaimOf(record);
-  const byCloud = reclaim === undefined ? undefined : { at: reclaim.heardAt, why: `its node is taken away by its cloud: ${reclaim.text}` };
+  const byCloud =
+    reclaim === undefined
+      ? undefined
+      : { at: reclaim.heardAt, why: `its node is taken away by its cloud: ${reclaim.text}`, byCloud: true as const };
   const own =
     cordon?.drain === undefined
       ? undefined
       : { at: cordon.drain.deadline, why: told("its node is drained by the operator", cordon.reason) };
   const byBurst = burst === undefined ? undefined : evictionOfBurst(burst);
-  return [byCloud, byBurst, own].filter((one) => one !== undefined).toSorted((a, b) => a.at - b.at)[0];
+  return [byCloud, byBurst, own].filter((one) => one !== undefined).toSorted((a, b) => a.at - b.at);
 }
 
 function evictionOfBurst({ id, state, at, drain, why }: BurstRow): Eviction | undefined {

@@ -8,15 +8,17 @@ import { inBackground, type Leader } from "../leader.ts";
 import type { Pool } from "../pool/pool.ts";
 import { burstOf } from "./cordon-state.ts";
 import { reclaimOf } from "./notice-state.ts";
+import { replacedFirst } from "./replaced-first.ts";
 
 /** Retires what is due; called again and again. The offer then rests like one that has lost a machine. */
 export function retireReclaimed(leader: Leader): void {
   const { pool, clock } = leader;
   // A teardown ends all bursts by itself.
   if (leader.writer.fault() !== undefined || pool.closing !== undefined) return;
+  const runOn = replacedFirst(leader);
   for (const node of pool.nodes.values()) {
     const row = reclaimOf(node.record) === undefined ? undefined : burstOf(pool, node);
-    if (row === undefined) continue;
+    if (row === undefined || row.nodes.some((name) => runOn.has(name))) continue;
     const reason = reclaimedReason(pool, row, clock.now());
     if (reason !== undefined) {
       inBackground(

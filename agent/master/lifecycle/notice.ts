@@ -1,7 +1,7 @@
 /**
  * What agents tell of their clouds' notices, in every heartbeat: the first word counts, is written down and acted on, and
  * stands until it is withdrawn. A node that is taken away loses its tasks at once, so that they have its last minutes to
- * begin elsewhere; one that should be left only gets no new ones.
+ * begin elsewhere, or as soon as what is bought for them is there (`replacedFirst`); one that should be left only gets no new ones.
  */
 import type { NodeNotice } from "../../contract/node.ts";
 import { formatDuration } from "../../contract/quantities.ts";
@@ -14,6 +14,7 @@ import { count } from "../pool/views.ts";
 import { evictDue } from "./cordon-drain.ts";
 import { burstOf, schedulingOf } from "./cordon-state.ts";
 import { clockTime, graceWithin } from "./notice-state.ts";
+import { replacedFirst } from "./replaced-first.ts";
 
 type Heartbeat = Extract<AgentMessage, { type: "heartbeat" }>;
 type Notice = NonNullable<NodeRecord["notice"]>;
@@ -54,6 +55,7 @@ function note(leader: Leader, node: PoolNode, said: NodeNotice, sentAt: number):
     // The same with another hour or in other words is no news.
     if (before === undefined) tellNoticed(leader, node, notice, { now, tasks });
     evictDue(leader);
+    leader.bursting.requestPlan();
   });
 }
 
@@ -78,7 +80,9 @@ function tellNoticed(
   const { kind, at, text } = notice;
   const held = count(tasks, "task");
   const left = at > now ? `, in ${formatDuration(at - now)}` : "";
-  const retried = tasks === 0 ? "" : `, and its ${held} ${tasks === 1 ? "is" : "are"} tried again elsewhere`;
+  const runOn = replacedFirst(leader).get(name)?.length ?? 0;
+  const others = tasks === 0 ? "" : `, and its ${held} ${tasks === 1 ? "is" : "are"} tried again elsewhere`;
+  const retried = runOn === 0 ? others : `${others}, ${runOn} of them once there is room: until then they run on`;
   tell(leader, {
     kind: kind === "reclaim" ? "node-reclaimed" : "node-rebalance",
     subject: `node/${name}`,
