@@ -69,7 +69,7 @@ export function shortenTeardown(directory: string): void {
   const changes = [
     ["offers", "aws: 600_000", "aws: 60_000"],
     ["offers", "azure: 900_000", "azure: 30_000"],
-    ["machines", "endPatienceMs = 120_000", "endPatienceMs = 40_000"],
+    ["machines", "endPatienceMs = 120_000", "endPatienceMs = 25_000"],
   ] as const;
   for (const [name, from, to] of changes) {
     const file = join(directory, `stacks/burst/${name}.ts`);
