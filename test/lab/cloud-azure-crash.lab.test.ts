@@ -183,7 +183,7 @@ const isBuying = () =>
   waitUntil(
     "Azure makes a machine of a burst",
     () => Object.keys(machinesByNode()).some((node) => node.startsWith("b-")) && burstEnginesOf(rack.checkout).length > 0,
-    60_000,
+    180_000,
   );
 
 it("finishes or undoes a burst whose engine is killed while Azure makes its machine", async () => {

@@ -164,7 +164,7 @@ async function goRound(meanwhile: () => Promise<void>, seconds = 8): Promise<voi
 
 const boughtMachines = () => Object.keys(machinesByNode()).filter((node) => node.startsWith("b-"));
 const isBuying = () =>
-  waitUntil("the cloud makes a machine of a burst", () => boughtMachines().length > 0 && burstEnginesOf(rack.checkout).length > 0, 60_000);
+  waitUntil("the cloud makes a machine of a burst", () => boughtMachines().length > 0 && burstEnginesOf(rack.checkout).length > 0, 180_000);
 
 it("finishes or undoes a burst whose engine is killed while the cloud makes its machines", async () => {
   rack.write({ pools: { base: basePool(1) }, burst: burst() });
