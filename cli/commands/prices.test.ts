@@ -34,7 +34,11 @@ const gpu = anEntry({ instanceType: "g4dn.xlarge", cpu: 4000, memory: 16_384, on
 
 describe("prices list", () => {
   test("shows each type with its price on demand, the cheapest zone for spot, and how old that is", async () => {
-    keep("aws", "eu-central-1", aCatalog({ fetchedAt: Date.now() - 2 * hourMs, entries: [big, { ...gpu, reclaimed: 0.1 }, { ...anEntry(), reclaimed: 0 }] }));
+    keep(
+      "aws",
+      "eu-central-1",
+      aCatalog({ fetchedAt: Date.now() - 2 * hourMs, entries: [big, { ...gpu, reclaimed: 0.1 }, { ...anEntry(), reclaimed: 0 }] }),
+    );
     const { code, stdout } = await prices("list");
     expect(code).toBe(0);
     expect(stdout).toMatch(/aws +eu-central-1 +m7i\.large +2 +8 GiB +x64 +\$0\.12 +\$0\.04 +eu-central-1b +< 5 %\n/);

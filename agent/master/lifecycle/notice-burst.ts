@@ -8,17 +8,15 @@ import { inBackground, type Leader } from "../leader.ts";
 import type { Pool } from "../pool/pool.ts";
 import { burstOf } from "./cordon-state.ts";
 import { reclaimOf } from "./notice-state.ts";
-import { replacedFirst } from "./replaced-first.ts";
 
 /** Retires what is due; called again and again. The offer then rests like one that has lost a machine. */
 export function retireReclaimed(leader: Leader): void {
   const { pool, clock } = leader;
   // A teardown ends all bursts by itself.
   if (leader.writer.fault() !== undefined || pool.closing !== undefined) return;
-  const runOn = replacedFirst(leader);
   for (const node of pool.nodes.values()) {
     const row = reclaimOf(node.record) === undefined ? undefined : burstOf(pool, node);
-    if (row === undefined || row.nodes.some((name) => runOn.has(name))) continue;
+    if (row === undefined) continue;
     const reason = reclaimedReason(pool, row, clock.now());
     if (reason !== undefined) {
       inBackground(
@@ -34,6 +32,8 @@ export function retireReclaimed(leader: Leader): void {
 function reclaimedReason({ nodes }: Pick<Pool, "nodes">, row: BurstRow, now: number): string | undefined {
   // What is still being launched is its applier's until it has said so.
   if (row.state !== "live" && row.state !== "draining") return undefined;
+  // What runs on until it is replaced has its grace before it.
+  if (row.nodes.some((name) => (nodes.get(name)?.tasks.size ?? 0) > 0)) return undefined;
   const notices = row.nodes.map((name) => reclaimOf(nodes.get(name)?.record ?? {}));
   const [first] = notices;
   if (first === undefined || notices.some((notice) => notice === undefined || notice.stoppedAt > now)) return undefined;

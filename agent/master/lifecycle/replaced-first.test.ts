@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { pauseBursts } from "../burst/operator.ts";
 import { anOffer, aPolicy } from "../burst/testing/builders.ts";
 import { type BurstBench, burstBench } from "../burst/testing/burst-bench.ts";
+import { cancelJob } from "../jobs/cancel.ts";
 import { evictDue } from "./cordon-drain.ts";
 import { hearNotice } from "./notice.ts";
 import { retireReclaimed } from "./notice-burst.ts";
@@ -114,6 +115,42 @@ describe("a task on a machine that is taken away, with room nowhere else", () =>
     await pass(10);
     await look();
     expect(bench.row(taken).state).toBe("retiring");
+  });
+});
+
+describe("what is bought for it", () => {
+  test("is its own, whatever waits behind it", async () => {
+    await running(aPolicy({ maxNodes: 2 }));
+    await noticed();
+    await bench.submit("later", { priority: 10 });
+    await pass(31);
+    await bench.round();
+    const { id = "" } = replacement() ?? {};
+    await bench.bringUp(id);
+    await bench.place();
+    expect(runsOn()).toEqual([`${id}-1`]);
+  });
+
+  test("is still waited for by a master that begins anew", async () => {
+    await noticed();
+    await pass(31);
+    await bench.round();
+    await bench.restart();
+    await look();
+    expect(runsOn()).toEqual(here());
+    await pass(10);
+    await look();
+    expect(runsOn()).toEqual(here());
+  });
+
+  test("is nothing, once the job is cancelled", async () => {
+    await noticed();
+    const job = bench.leader().pool.jobs.get("train");
+    if (job === undefined) throw new Error("no job");
+    await cancelJob(bench.leader(), job, { reason: "not wanted" });
+    await pass(31);
+    await bench.round();
+    expect(replacement()).toBeUndefined();
   });
 });
 

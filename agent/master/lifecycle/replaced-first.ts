@@ -5,7 +5,7 @@
  */
 
 import { parseTaskId } from "../../contract/workload.ts";
-import { blockedBy, offersOf } from "../burst/burster.ts";
+import { blockedBy, leaseMs, offersOf } from "../burst/burster.ts";
 import { nodesLimit } from "../burst/limits.ts";
 import { soonestRule } from "../burst/rule.ts";
 import type { Leader } from "../leader.ts";
@@ -66,7 +66,14 @@ function tasksOf({ pool }: Leader, node: PoolNode): LeavingTask[] {
   return [...node.tasks].flatMap((taskId) => {
     const parsed = parseTaskId(taskId);
     const job = pool.jobs.get(parsed?.job ?? "");
-    if (parsed === undefined || job === undefined || activeAttempt(job.indexes[parsed.index])?.taskId !== taskId) return [];
+    // One that is cancelled needs no machine any more.
+    if (
+      parsed === undefined ||
+      job === undefined ||
+      job.record.cancel !== undefined ||
+      activeAttempt(job.indexes[parsed.index])?.taskId !== taskId
+    )
+      return [];
     return [{ taskId, job, index: parsed.index, heardAt }];
   });
 }
@@ -76,19 +83,26 @@ function mayRunOn(leader: Leader, node: PoolNode, { job, heardAt }: LeavingTask)
   const { pool, clock } = leader;
   const reclaim = reclaimOf(node.record);
   const { id, spec } = job.record;
+  const now = clock.now();
+  if (reclaim === undefined) return false;
+  const lastMoment = reclaim.at - graceWithin(spec.graceMs, reclaim, heardAt) - marginMs;
+  if (now >= lastMoment) return false;
+  if (isBought(leader, id) || mayBeHeardYet(leader)) return true;
   const { maxNodes, rules } = pool.burstPolicy ?? { maxNodes: 0, rules: [] };
   const rule = soonestRule(spec.priority, { rules });
-  if (reclaim === undefined || rule === undefined || blockedBy(leader) !== undefined) return false;
+  if (rule === undefined || blockedBy(leader) !== undefined) return false;
   const { use, pendingForMs } = rule;
   const launches = offersOf(leader)
     .filter(({ burstPool }) => use === "cheapest" || use.includes(burstPool))
     .map(({ expectedSeconds }) => Object.values(expectedSeconds).reduce((sum, seconds) => sum + seconds, 0) * 1000);
   const decidedAt = heardAt + pendingForMs + decisionMs;
-  const lastMoment = reclaim.at - graceWithin(spec.graceMs, reclaim, heardAt) - marginMs;
-  if (decidedAt + Math.min(...launches) > lastMoment) return false;
-  const now = clock.now();
-  const mayBeBought = now < decidedAt && nodesLimit([...pool.bursts.values()], { maxNodes }, 1) === undefined;
-  return now < lastMoment && (mayBeBought || isBought(leader, id));
+  if (now >= decidedAt || decidedAt + Math.min(...launches) > lastMoment) return false;
+  return nodesLimit([...pool.bursts.values()], { maxNodes }, 1) === undefined;
+}
+
+/** A master that has just started has not heard its burster yet: what is bought then is not known. */
+function mayBeHeardYet({ pool, bursting, clock }: Leader): boolean {
+  return pool.burstPolicy !== undefined && bursting.burster === undefined && clock.monotonic() - bursting.startedAt < leaseMs;
 }
 
 /** Whether a machine is on its way that was bought for this job. */
