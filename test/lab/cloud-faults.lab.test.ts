@@ -229,7 +229,6 @@ it("never touches the machines of another environment of the same name in the sa
     expect(idsByEnvironment()).toEqual(ours);
     for (const outcome of [await inOther(["fsck"]), await rack.spillway(["fsck", environment])])
       expect(outcome).toMatchObject({ code: 0, stdout: expect.stringContaining("Nothing is wrong.") });
-    expect((await inOther(["up", "--yes"])).stdout).toContain("Nothing changed.");
 
     expect(await inOther(["destroy", "--yes"])).toMatchObject({ code: 0 });
     const { environmentId } = readContext(rack.checkout);
