@@ -6,7 +6,7 @@ import { labMissing } from "./test/lab/support/requirements.ts";
 
 const crashTests = "test/e2e/crash*.test.ts";
 /** Tests that start whole processes many times stand beside their source too, but run with the end-to-end suite. */
-const processTests = "{agent,cli}/**/*.process.test.ts";
+const processTests = "{agent,cli,test/doubles}/**/*.process.test.ts";
 
 /** The Node processes that tests start load the same few hundred files again and again: compiled once, they take two thirds of the time. */
 const compiledOnce = { env: { NODE_COMPILE_CACHE: join(import.meta.dirname, "node_modules/.cache/node-compile") } };
@@ -16,8 +16,8 @@ const wholeEnvironments = { maxWorkers: 2, testTimeout: 300_000, hookTimeout: 30
 
 /** Where there can be no lab, the one test that says what is missing. */
 const labTests = labMissing({ install: false }) === undefined ? ["test/lab/**/*.lab.test.ts"] : ["test/lab/requirements.lab.test.ts"];
-/** Hosts that boot: one file at a time, and time for the root file systems, which the first run makes. */
-const hostsOfTheLab = { maxWorkers: 1, fileParallelism: false, isolate: true, testTimeout: 600_000, hookTimeout: 900_000 } as const;
+/** Hosts that boot, a network of its own to each file, so two at a time; and time for the root file systems, which the first run makes. */
+const hostsOfTheLab = { maxWorkers: 2, isolate: true, testTimeout: 600_000, hookTimeout: 900_000 } as const;
 
 export default defineConfig({
   test: {
@@ -32,7 +32,7 @@ export default defineConfig({
           name: "unit",
           include: [
             "{agent,bootstrap,catalog,cli,examples,providers,stacks,tools}/**/*.test.ts",
-            "test/{support,lab/support}/**/*.test.ts",
+            "test/{support,lab/support,doubles}/**/*.test.ts",
           ],
           exclude: [processTests],
           testTimeout: 10_000,

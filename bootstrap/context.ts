@@ -44,6 +44,8 @@ export interface BootstrapRequest {
   readonly listenPort?: number | undefined;
   /** https URL of the master; that the machine can dial it is checked before anything is changed. */
   readonly dials?: string | undefined;
+  /** Where on the machine a tunnel to that begins, which its agent is to take; it must be there. */
+  readonly dialVia?: { readonly host: string; readonly port: number } | undefined;
   /** Agents only: asks the master for a single-use token; undefined when the node has joined and its certificate is good. */
   readonly joinToken?: (machine: { hasCertificate: boolean }) => Promise<string | undefined>;
   /** Resolves when the role answers as it should, from the bundle it has; throws what a person should read. */

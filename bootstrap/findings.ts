@@ -26,20 +26,20 @@ export interface Expectations {
   /** A port to listen on, and whether it is taken by something else. */
   readonly port?: { readonly number: number; readonly inUse: boolean } | undefined;
   /** Where it must be able to dial, and the system's words when it can't; undefined words: it can. */
-  readonly dials?: { readonly to: string; readonly problem: string | undefined } | undefined;
+  readonly dials?: { readonly to: string; readonly isTunnelled?: boolean; readonly problem: string | undefined } | undefined;
 }
 
 /** The unpacked Node binary and bundle twice over (old and new side by side), with room for logs. */
-const neededDiskMiB = { uploaded: 600, linked: 64 };
+export const neededDiskMiB = { uploaded: 600, linked: 64 };
 /** An agent takes about 60 MiB and a master 100; below this nothing is left for tasks. */
-const neededMemoryMiB = 256;
+export const neededMemoryMiB = 256;
 /** Node 24's own floor (its BUILDING.md). */
-const oldestGlibc = "2.28";
+export const oldestGlibc = "2.28";
 /** The first that knows every property of a task's unit (systemd's NEWS, up to ProtectProc= in 247). */
-const oldestSystemd = 247;
+export const oldestSystemd = 247;
 const mostDisksTold = 8;
 /** Certificates and leases are about time: from here on they would be refused. */
-const clockLimits = { warnMs: 1000, refuseMs: 30_000 };
+export const clockLimits = { warnMs: 1000, refuseMs: 30_000 };
 
 /** The refusal of a machine that something speaks against, `what` it can't do in words; undefined when nothing does. */
 export function refusalOf(
@@ -159,7 +159,7 @@ function countedText(names: readonly string[]): string {
 function proxy({ proxy: found }: MachineFacts, { dials }: Expectations): Finding[] {
   if (found === undefined) return [];
   const told = good("HTTP proxy", found.address);
-  if (dials === undefined || isBypassed(found, addressOf(dials.to).host)) return [told];
+  if (dials === undefined || dials.isTunnelled === true || isBypassed(found, addressOf(dials.to).host)) return [told];
   const hint = `Agents dial ${dials.to} directly, past that proxy; the way to the master must be open without it.`;
   return [{ ...told, hint }];
 }
@@ -203,7 +203,13 @@ function port({ port: wanted }: Expectations): Finding[] {
 
 function reach({ dials }: Expectations): Finding[] {
   if (dials === undefined) return [];
-  if (dials.problem === undefined) return [good("way to the master", `${dials.to} can be dialled`)];
+  const through = dials.isTunnelled === true ? " through the tunnel" : "";
+  if (dials.problem === undefined) return [good("way to the master", `${dials.to} can be dialled${through}`)];
+  if (dials.isTunnelled === true) {
+    const held =
+      "The tunnel is held over SSH from this computer. Run it again; if it stays so, its sshd or a firewall on it stands in the way.";
+    return [bad("way to the master", `it can't dial the master at ${dials.to}${through}: ${dials.problem}`, held)];
+  }
   const hint = "Agents dial the master: open that way (name, route, firewall), or name another in masters.endpoint.";
   return [bad("way to the master", `it can't dial the master at ${dials.to}: ${dials.problem}`, hint)];
 }

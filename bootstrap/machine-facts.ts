@@ -39,6 +39,8 @@ export interface MachineFacts {
   readonly missingTools: readonly string[];
   /** It can unpack zstd. */
   readonly zstd?: true;
+  /** The host key that it was born with still counts. */
+  readonly hasSeed?: true;
   /** The machine's command that prints a SHA-256, as words. */
   readonly sha256: readonly string[];
   /** The environment that has Spillway on it. */
@@ -107,6 +109,7 @@ export function machineFacts(text: string, asked: number, answered: number): Mac
     ...(memoryMiB === 0 ? {} : { memoryMiB }),
     clockSkewMs: clockSkew(one("time"), asked, answered),
     ...(found.has("zstd") ? { zstd: true as const } : {}),
+    ...(found.has("seed") ? { hasSeed: true as const } : {}),
     missingTools: found.get("missing") ?? [],
     sha256: one("sha256")
       .split(" ")

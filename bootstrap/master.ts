@@ -9,6 +9,10 @@ export interface MasterArgs {
   problem?: pulumi.Input<string | undefined> | undefined;
   /** The https URL by which it is to be reached; without it a free loopback port of its machine. */
   advertise?: pulumi.Input<string | undefined> | undefined;
+  /** Further https URLs by which agents of its own network reach it. */
+  alsoAt?: pulumi.Input<pulumi.Input<string>[]>;
+  /** PEM: who vouches for instances beside AWS and Azure. */
+  identityAuthorities?: pulumi.Input<pulumi.Input<string>[]>;
   environment: pulumi.Input<string>;
   environmentId: pulumi.Input<string>;
   caCert: pulumi.Input<string>;

@@ -9,6 +9,10 @@ export interface NodeArgs extends MasterAccessArgs {
   /** Why that machine is left out. */
   problem?: pulumi.Input<string | undefined> | undefined;
   environmentId: pulumi.Input<string>;
+  /** The https URL by which its agent reaches the master, where that is another than the one that is told to people. */
+  dials?: pulumi.Input<string>;
+  /** Its agent reaches the master by a tunnel to its machine. */
+  reach?: pulumi.Input<"reverse"> | undefined;
   /** Kept back for the master beside it. */
   reserve?: pulumi.Input<Resources>;
   /** Kept back for the host's own system, where its capacity is measured. */

@@ -49,7 +49,7 @@ Examples:
   spillway run --help`;
 
 /** Planned and refused by name, so that nobody looks for a typing error. */
-const notYet = ["apply", "exec", "top", "services", "secrets", "prices", "backup", "catalog"];
+const notYet = ["apply", "exec", "top", "services", "secrets", "backup", "catalog"];
 const notYetOf: Record<string, readonly string[]> = {
   burst: ["simulate"],
 };

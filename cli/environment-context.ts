@@ -15,9 +15,9 @@ export interface OpenEnvironment {
   readonly client: Client;
 }
 
-/** The environment named by `--env`, by SPILLWAY_ENV, or the only one there is. */
-export function openEnvironment(command: Command): OpenEnvironment {
-  const { context, file } = findContext({ name: environmentNameOf(command) });
+/** The environment given as an operand, named by `--env`, by SPILLWAY_ENV, or the only one there is. */
+export function openEnvironment(command: Command, given?: string): OpenEnvironment {
+  const { context, file } = findContext({ name: given ?? environmentNameOf(command) });
   return { context, file, client: createClient(context) };
 }
 

@@ -2,6 +2,7 @@
 import type { Verb } from "./dispatch.ts";
 
 export const verbs: readonly Verb[] = [
+  { name: "init", summary: "write the settings of a new environment", load: async () => (await import("./commands/init.ts")).registerInit },
   { name: "up", summary: "make or mend an environment", load: async () => (await import("./commands/up.ts")).registerUp },
   { name: "preview", summary: "what `up` would change", load: async () => (await import("./commands/preview.ts")).registerPreview },
   {
@@ -15,6 +16,7 @@ export const verbs: readonly Verb[] = [
   { name: "nodes", summary: "the nodes of the pool", load: async () => (await import("./commands/nodes.ts")).registerNodes },
   { name: "burst", summary: "machines bought for a while", load: async () => (await import("./commands/burst.ts")).registerBurst },
   { name: "cost", summary: "what bursts and nodes cost", load: async () => (await import("./commands/cost.ts")).registerCost },
+  { name: "prices", summary: "what the clouds sell", load: async () => (await import("./commands/prices.ts")).registerPrices },
   {
     name: "run",
     summary: "run a command on the pool and follow its output",

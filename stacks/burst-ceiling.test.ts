@@ -1,6 +1,10 @@
-import { expect, it } from "vitest";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { burstCeiling, ceilingText } from "./burst-ceiling.ts";
 import { parseSettings } from "./settings.ts";
+import { aCatalog, bursting, buying } from "./testing/cloud-pools.ts";
 
 const host = (address: string, hourly?: number) => ({ host: address, ...(hourly === undefined ? {} : { price: { hourly } }) });
 const spare = (hosts: object[], over: object = {}) => ({ provider: "ssh", cpu: 4, memory: "8Gi", hosts, ...over });
@@ -46,4 +50,39 @@ it("leaves out pools that no rule uses", () => {
 
 it("says so where none may be added", () => {
   expect(textOf({ pools: { overflow: { provider: "local" } }, maxNodes: 0, budget: { perHour: 9 } })).toBe("bursts may add no machine");
+});
+
+describe("of machines in clouds", () => {
+  let cache = "";
+  beforeEach(() => {
+    cache = mkdtempSync(join(tmpdir(), "spillway-prices-"));
+    vi.stubEnv("SPILLWAY_CACHE", cache);
+  });
+  afterEach(() => {
+    vi.unstubAllEnvs();
+    rmSync(cache, { recursive: true, force: true });
+  });
+  const ceiling = (budget: object, over: object = {}) => {
+    const { burst } = parseSettings(bursting({ cloud: buying(over) }));
+    if (burst === undefined) throw new Error("it has no bursts");
+    return ceilingText(burstCeiling({ ...burst, policy: { ...burst.policy, maxNodes: 2, budget: { ...budget, zone: "UTC" } } }));
+  };
+
+  it("is what the dearest offers cost, where the prices are known on this computer", () => {
+    mkdirSync(join(cache, "prices"));
+    writeFileSync(join(cache, "prices", "aws-eu-central-1.json"), JSON.stringify(aCatalog()));
+    // On demand 0.12, the disk 0.002 and the address 0.005, twice.
+    expect(ceiling({ perHour: 9 })).toBe("bursts may add up to 2 machines, at most $0.254/hour");
+  });
+
+  it("is the budget, and never nothing, where they are not", () => {
+    expect(ceiling({ perHour: 9, perDay: 50 })).toBe("bursts may add up to 2 machines, at most $9.00/hour · $50.00/day");
+    expect(ceiling({ perDay: 50 })).toBe("bursts may add up to 2 machines, at most $50.00/day");
+  });
+
+  it("is not taken for known when one of the regions is not", () => {
+    mkdirSync(join(cache, "prices"));
+    writeFileSync(join(cache, "prices", "aws-eu-central-1.json"), JSON.stringify(aCatalog()));
+    expect(ceiling({ perDay: 50 }, { regions: ["eu-central-1", "us-east-1"] })).toBe("bursts may add up to 2 machines, at most $50.00/day");
+  });
 });

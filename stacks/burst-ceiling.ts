@@ -1,11 +1,15 @@
-/** What bursts may add and cost at most by the settings, whatever waits; pure. */
+/** What bursts may add and cost at most by the settings, whatever waits. */
+import { hourlyOf } from "../agent/contract/plan.ts";
+import { offersOf } from "./burst/offers.ts";
 import type { BurstPool, BurstSettings } from "./burst-settings.ts";
+import type { CloudBurstPool } from "./cloud-settings.ts";
+import { cachedCatalog } from "./price-cache.ts";
 
 export interface BurstCeiling {
   /** Machines that may exist at a time. */
   readonly machines: number;
-  /** USD/hour. */
-  readonly perHour: number;
+  /** USD/hour; undefined where no cap says it and the prices are not known yet. */
+  readonly perHour?: number;
   /** USD in a calendar day; where the settings cap it. */
   readonly perDay?: number;
   /** USD in a calendar month; where the settings cap it. */
@@ -26,7 +30,7 @@ export function burstCeiling({ pools, policy }: Pick<BurstSettings, "pools" | "p
   const hourly = Math.min(perHour, sumOf(dearest));
   return {
     machines: dearest.length,
-    perHour: hourly,
+    ...(Number.isFinite(hourly) ? { perHour: hourly } : {}),
     ...(perDay === undefined ? {} : { perDay: Math.min(perDay, hourly * longest.day) }),
     ...(perMonth === undefined ? {} : { perMonth: Math.min(perMonth, hourly * longest.month) }),
     pretend: usable.every(([, { provider }]) => provider === "local"),
@@ -36,7 +40,7 @@ export function burstCeiling({ pools, policy }: Pick<BurstSettings, "pools" | "p
 /** `bursts may add up to 4 machines, at most $0.40/hour (pretend prices)` */
 export function ceilingText({ machines, perHour, perDay, perMonth, pretend }: BurstCeiling): string {
   if (machines === 0) return "bursts may add no machine";
-  const caps = [`${dollars(perHour)}/hour`];
+  const caps = perHour === undefined ? [] : [`${dollars(perHour)}/hour`];
   if (perDay !== undefined) caps.push(`${dollars(perDay)}/day`);
   if (perMonth !== undefined) caps.push(`${dollars(perMonth)}/month`);
   const count = machines === 1 ? "1 machine" : `${machines} machines`;
@@ -46,7 +50,17 @@ export function ceilingText({ machines, perHour, perDay, perMonth, pretend }: Bu
 /** USD/hour of each machine that the pool may yield. */
 function pricesOf(pool: BurstPool): number[] {
   if (pool.provider === "local") return Array.from({ length: pool.maxNodes }, () => pool.price.hourly);
+  // What a cloud's machines cost at most its own offers say, as far as its prices are known.
+  if (pool.provider !== "ssh") return Array.from({ length: pool.maxNodes }, () => dearestOffer(pool));
   return pool.hosts.map(({ price }) => price?.hourly ?? 0);
+}
+
+/** USD/hour; without end where a region's prices are not known on this computer: the burster asks for them before it buys. */
+function dearestOffer(pool: CloudBurstPool): number {
+  const catalogs = pool.regions.map((region) => cachedCatalog({ cloud: pool.provider, region }));
+  const known = catalogs.filter((catalog) => catalog !== undefined);
+  if (known.length < catalogs.length) return Number.POSITIVE_INFINITY;
+  return Math.max(0, ...offersOf({ pool }, known).map(hourlyOf));
 }
 
 /** To a ten-thousandth of a cent, so that 4 × 0.1 is no more than 0.4. */

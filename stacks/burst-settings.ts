@@ -4,7 +4,8 @@ import { type BurstPolicy, burstPolicyFields } from "../agent/contract/policy.ts
 import { cpuQuantity, durationQuantity, memoryQuantity } from "../agent/contract/quantities.ts";
 import { resourceName } from "../agent/contract/workload.ts";
 import { inventory, inventoryHost } from "../providers/ssh/inventory.ts";
-import type { JumpEntry } from "../providers/ssh/jump-chain.ts";
+import { type JumpEntry, jumpChain } from "../providers/ssh/jump-chain.ts";
+import { awsBurstPool, azureBurstPool, filledAwsBurstPool, filledAzureBurstPool } from "./cloud-settings.ts";
 import { hostDefaults, hostSources, labels, localPool, sshPool, whichProvider } from "./pool-settings.ts";
 
 /** As written. Each field is what a person reads in the reference. */
@@ -32,6 +33,8 @@ export const burstSettings = z.strictObject({
             launchTimeout: atLeastOneSecond("3m").describe("a launch that takes longer has failed"),
             hosts: sshPool.shape.hosts,
           }),
+          awsBurstPool,
+          azureBurstPool,
         ],
         whichProvider,
       ),
@@ -70,6 +73,8 @@ export const burstPool = z.discriminatedUnion("provider", [
     disk: z.number().int().describe("MiB"),
     launchTimeoutMs: z.number().int().positive(),
   }),
+  filledAwsBurstPool,
+  filledAzureBurstPool,
 ]);
 export type BurstPool = z.infer<typeof burstPool>;
 
@@ -85,19 +90,31 @@ export interface BurstSettings {
   readonly sweep: SweepTimes;
 }
 
+/** Of a burster that buys nothing. */
+export const usualSweep: SweepTimes = sweepTimesOf(burstSettings.shape.sweep.parse(undefined));
+
+function sweepTimesOf(sweep: WrittenBurst["sweep"]): SweepTimes {
+  return { everyMs: sweep.every, unknownAfterMs: sweep.unknownAfter };
+}
+
 /** The settings with everything filled in; they must have been checked. */
 export function filledBurst(written: WrittenBurst, jumps: Readonly<Record<string, JumpEntry>>): BurstSettings {
   const { pools, sweep, expireAfter, retryAfter, ...policy } = written;
   return {
     pools: Object.fromEntries(Object.entries(pools).map(([name, pool]) => [name, filledPool(name, pool, jumps)])),
     policy: { ...policy, expireAfterMs: expireAfter, retryAfterMs: retryAfter },
-    sweep: { everyMs: sweep.every, unknownAfterMs: sweep.unknownAfter },
+    sweep: sweepTimesOf(sweep),
   };
 }
 
 function filledPool(name: string, pool: WrittenBurst["pools"][string], jumps: Readonly<Record<string, JumpEntry>>): BurstPool {
   const { launchTimeout: launchTimeoutMs, ...rest } = pool;
   if (rest.provider === "local") return { ...rest, launchTimeoutMs };
+  if (rest.provider !== "ssh") {
+    const { jump: named, ...cloud } = rest;
+    const jump = named === undefined ? undefined : jumpChain(named, jumps);
+    return { ...cloud, launchTimeoutMs, ...(jump === undefined ? {} : { jump }) };
+  }
   const { cpu, memory, disk } = rest;
   return { provider: "ssh", hosts: inventory(name, rest, jumps), cpu, memory, disk, launchTimeoutMs };
 }

@@ -73,6 +73,11 @@ const wanted = (pool: BurstPool, over: Partial<BurstMachine> = {}): BurstMachine
   environmentId: "env-a",
   machines: "/state/machines",
   endpoint: "https://pool.example.org",
+  offer: "overflow/local",
+  hourly: 0.1,
+  shape: { cpu: 2000, memory: 4096, disk: 10_240, gpus: [] },
+  clouds: {},
+  selfJoin: { endpoint: "https://pool.example.org", caCert: "", adminToken: "" },
   ...over,
 });
 
@@ -106,7 +111,7 @@ const rack = { masters: { pool: "rack" }, pools: { rack: { provider: "ssh", host
 const spares = () => parseSettings({ ...rack, burst: { ...burst, pools: { spare } } }).burst?.pools.spare as BurstPool;
 
 it("takes the host that was chosen, under the name of the burst's node, which must be able to dial the master", async () => {
-  const taken = await machineFor(wanted(spares(), { host: "spare-b", poolName: "spare" }));
+  const taken = await machineFor(wanted(spares(), { offer: "spare/spare-b", poolName: "spare" }));
   expect(taken).toMatchObject({
     type: "SshMachine",
     name: "b-1-1",
@@ -127,5 +132,7 @@ it("takes the host that was chosen, under the name of the burst's node, which mu
 });
 
 it("refuses a host that is no longer in the pool", () => {
-  expect(() => burstMachine(wanted(spares(), { host: "spare-c", poolName: "spare" }))).toThrow("the burst pool spare has no host spare-c");
+  expect(() => burstMachine(wanted(spares(), { offer: "spare/spare-c", poolName: "spare" }))).toThrow(
+    "the burst pool spare has no host spare-c",
+  );
 });

@@ -2,7 +2,7 @@
 import { type CredentialReference, hopsOf, type SecretReference } from "../agent/contract/machine.ts";
 import { resourceName } from "../agent/contract/workload.ts";
 import { type HostProblem, type InventoryHost, listedHosts } from "../providers/ssh/inventory.ts";
-import { jumpCycle } from "../providers/ssh/jump-chain.ts";
+import { jumpChain, jumpCycle } from "../providers/ssh/jump-chain.ts";
 import { noneNamed, type Path, pathText } from "./settings-error.ts";
 import type { CheckedSettings, Refuse } from "./settings-rules.ts";
 
@@ -17,7 +17,12 @@ export function refuseHosts({ pools, jumps, burst }: CheckedSettings, refuse: Re
     ...Object.entries(burst?.pools ?? {}).map(([name, pool]) => ({ name, pool, at: ["burst", "pools", name] })),
   ];
   for (const { name: poolName, pool, at } of all) {
-    if (pool.provider === "local") {
+    if (pool.provider !== "ssh") {
+      if ("jump" in pool) {
+        refuseJump([...at, "jump"], pool.jump, jumps, refuse);
+        if (at[0] === "burst" && pool.jump !== undefined && hasHopOutOfReach(jumpChain(pool.jump, jumps)))
+          refuse([...at, "jump"], `the keyPassphrase of each jump host ${fileForBursts}`);
+      }
       // Machines of bursts are named after their burst, not after their pool.
       if ("count" in pool) for (let number = 1; number <= pool.count; number++) names.set(`${poolName}-${number}`, pathText(at));
       continue;
@@ -69,17 +74,25 @@ function refuseProblems({ name, pool, at, isSpare }: CheckedPool, jumps: Checked
   }
 }
 
+/** Of a secret on the way to what bursts take. */
+const fileForBursts = "must be file:~/PATH for bursts: the burster has nobody to ask and none of your variables";
+
 /** The burster runs apart from the terminal, without the variables that hold secrets. */
 function outOfReach({ credential, sudoPassword, jump }: InventoryHost): HostProblem[] {
   const sentence = "must be file:~/PATH for spare hosts: the burster, which logs in to them, has nobody to ask and none of your variables";
-  const isOut = (secret: SecretReference | undefined) => secret !== undefined && secret.kind !== "file";
   return [
     ...(isOut(passphraseOf(credential)) ? [{ key: "keyPassphrase", sentence }] : []),
     ...(isOut(sudoPassword) ? [{ key: "sudoPassword", sentence }] : []),
-    ...(hopsOf(jump).some((one) => isOut(passphraseOf(one.credential)))
-      ? [{ key: "jump", sentence: `the keyPassphrase of each jump host ${sentence}` }]
-      : []),
+    ...(hasHopOutOfReach(jump) ? [{ key: "jump", sentence: `the keyPassphrase of each jump host ${sentence}` }] : []),
   ];
+}
+
+function hasHopOutOfReach(jump: InventoryHost["jump"]): boolean {
+  return hopsOf(jump).some(({ credential }) => isOut(passphraseOf(credential)));
+}
+
+function isOut(secret: SecretReference | undefined): boolean {
+  return secret !== undefined && secret.kind !== "file";
 }
 
 function passphraseOf(credential: CredentialReference): SecretReference | undefined {

@@ -20,10 +20,22 @@ export function readKnownHosts(path: string): KnownHosts {
   return parseKnownHosts(path, read(path));
 }
 
+/** The line of a .pub file. Throws an Error whose message says what can't be read. */
+export function readPublicKey(path: string): string {
+  const line = read(path).trim();
+  if (/^(ssh-|ecdsa-|sk-)\S+ [A-Za-z0-9+/=]+/.test(line) && !line.includes("\n")) return line;
+  throw new Error(`${path} holds no public key`);
+}
+
 /** A path without a directory is one of ~/.ssh (ssh_config(5)). */
 function includedPath(pattern: string): string {
   const path = ownPath(pattern);
   return isAbsolute(path) ? path : join(ownPath("~/.ssh"), path);
+}
+
+/** Throws an Error whose message says what can't be read. */
+export function readOperatorFile(path: string): string {
+  return read(path);
 }
 
 function read(path: string): string {

@@ -7,7 +7,7 @@ import { credentialOf } from "../providers/ssh/inventory.ts";
 import { readKnownHosts, readSshConfig } from "./operator-files.ts";
 
 /** What is said of a pool whose provider is none of this version's. */
-export const whichProvider = { error: "write provider: local (machines on this computer) or provider: ssh (hosts you own)" };
+export const whichProvider = { error: "write provider: local (machines on this computer), ssh (hosts you own), aws or azure" };
 
 export const labels = z.record(z.string(), z.string());
 

@@ -14,9 +14,8 @@ export interface SettingsSource {
 
 export type Path = readonly (string | number)[];
 
-/** Keys and values of the design that this version does not have yet: accepted silently they would be a lie. */
+/** Keys of the design that this version does not have yet: accepted silently they would be a lie. */
 const laterTopLevel = ["roles", "volumes"];
-const laterProviders = ["aws", "azure"];
 
 /** Paths in the value that belong to a later version. */
 export function laterKeys(value: unknown): Path[] {
@@ -27,13 +26,7 @@ export function laterKeys(value: unknown): Path[] {
   if (typeof masters.count === "number" && masters.count > 1) found.push(["masters", "count"]);
   const burst = record(settings.burst);
   if ("repatriate" in record(burst.retire)) found.push(["burst", "retire", "repatriate"]);
-  return [...found, ...ofLaterProviders(["pools"], settings.pools), ...ofLaterProviders(["burst", "pools"], burst.pools)];
-}
-
-function ofLaterProviders(at: Path, pools: unknown): Path[] {
-  return Object.entries(record(pools)).flatMap(([name, pool]) =>
-    laterProviders.includes(String(record(pool).provider)) ? [[...at, name, "provider"]] : [],
-  );
+  return found;
 }
 
 export function settingsError(

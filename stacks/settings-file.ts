@@ -20,7 +20,7 @@ export function settingsOf(environment: string, value: unknown): EnvironmentSett
     throw new SpillwayError(`there is nothing under config: spillway:environment:`, {
       code: "settings",
       where: basename(file),
-      hint: "An example: stacks/environment/local.template.yaml",
+      hint: `To have it written: spillway init ${environment} --force`,
     });
   }
   return parseSettings(value, { file: basename(file), text, at: settingsPath });
@@ -38,7 +38,7 @@ export function readSettings(environment: string): EnvironmentSettings {
   if (!existsSync(file)) {
     throw new SpillwayError(`there is no environment "${environment}": stacks/environment/${basename(file)} does not exist`, {
       code: "no-such-environment",
-      hint: `Environments here: ${environments().join(", ")}. To make one, copy stacks/environment/local.template.yaml to that name.`,
+      hint: `Environments here: ${environments().join(", ")}. To make one: spillway init ${environment}`,
     });
   }
   const document = parseDocument(readFileSync(file, "utf8"));

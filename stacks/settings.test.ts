@@ -48,18 +48,18 @@ it("names the field and the line, and suggests the key that was meant", () => {
 
 it("lists the keys there are when nothing is near", () => {
   expect(messageOf({ ...good, zzzzzzzz: 1 })).toBe(
-    "zzzzzzzz: there is no such key; there are: masters, pools, jumps, heartbeat, upgrade, burst",
+    "zzzzzzzz: there is no such key; there are: masters, pools, jumps, heartbeat, upgrade, guards, burst",
   );
 });
 
 it("refuses what a later version will have, instead of ignoring it", () => {
-  const burst = { ...bursting, pools: { cheap: { provider: "azure", market: ["spot"] } }, retire: { repatriate: true } };
-  const value = { ...good, roles: {}, burst, pools: { m: { provider: "local" }, cloud: { provider: "aws", region: "x" } } };
+  const burst = { ...bursting, retire: { repatriate: true } };
+  const value = { ...good, masters: { pool: "m", count: 3 }, roles: {}, volumes: {}, burst };
   expect(messageOf(value).split("\n")).toEqual([
     "roles: not available in this version",
+    "volumes: not available in this version",
+    "masters.count: not available in this version",
     "burst.retire.repatriate: not available in this version",
-    "pools.cloud.provider: not available in this version",
-    "burst.pools.cheap.provider: not available in this version",
   ]);
 });
 
@@ -284,7 +284,15 @@ it("never fails with anything but a readable error, whatever it is given", () =>
 it("accepts the examples of the reference, and the reference names every key", () => {
   const reference = readFileSync(join(cloneDirectory, "docs/settings.md"), "utf8");
   const examples = [...reference.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => parse(text ?? "").config["spillway:environment"]);
-  expect(examples.map((example) => Object.keys(parseSettings(example).pools))).toEqual([["m"], ["rack"], ["m"], ["rack"]]);
+  expect(examples.map((example) => Object.keys(parseSettings(example).pools))).toEqual([
+    ["m"],
+    ["rack"],
+    ["m"],
+    ["rack"],
+    ["base", "back"],
+    ["rack"],
+    ["m", "base"],
+  ]);
   const schema = z.toJSONSchema(environmentSettings, { io: "input", unrepresentable: "any" });
   for (const key of keysOf(schema)) expect(reference, `docs/settings.md lacks ${key}`).toContain(`${key}:`);
 });

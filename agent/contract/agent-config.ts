@@ -10,9 +10,17 @@ export const nodeTimers = z.object({
 });
 export type NodeTimers = z.infer<typeof nodeTimers>;
 
+/** Clouds that announce in a machine's metadata what they are about to do with it. */
+export const cloudName = z.enum(["aws", "azure"]);
+export type CloudName = z.infer<typeof cloudName>;
+
 export const agentConfig = z.object({
   node: z.string().describe("the node's name; the CN of its certificate"),
   endpoint: z.string().describe("https URL of the master, with port"),
+  dialVia: z
+    .object({ host: z.string(), port: z.number().int().min(1).max(65535) })
+    .optional()
+    .describe("where it connects instead, and is led on to the master; who answers must still be the endpoint"),
   caFile: z.string().describe("the environment's root CA, PEM"),
   stateDir: z.string().describe("identity (key.pem, cert.pem), tasks/, spool"),
   executor: z.enum(["process", "systemd"]).default("process").describe("how tasks run: as transient units where systemd is the init"),
@@ -40,6 +48,7 @@ export const agentConfig = z.object({
     })
     .optional()
     .describe("on nodes of bursts only"),
+  cloud: cloudName.optional().describe("whose machine it is: its metadata is asked for notices; none on machines that are no cloud's"),
 });
 export type AgentConfig = z.infer<typeof agentConfig>;
 
@@ -47,11 +56,17 @@ export const masterConfig = z.object({
   environment: z.object({ id: z.string().describe("UUID of the Authority"), name: z.string() }),
   listen: z.object({ host: z.string(), port: z.number().int() }),
   endpoint: z.string().describe("the https URL by which agents and people reach it"),
+  alsoAt: z.array(z.string()).max(16).optional().describe("further https URLs by which agents reach it, inside its own network"),
   stateDir: z.string(),
   caFile: z.string().describe("root CA certificate, PEM"),
   intermediateCertFile: z.string().describe("CA certificate that signs nodes' certificates and the master's own, PEM"),
   intermediateKeyFile: z.string().describe("its key, PKCS#8 PEM, 0600"),
   adminTokenSha256: z.string().describe("hex; the token itself is never on the machine"),
   timers: nodeTimers.prefault({}),
+  identityAuthorities: z
+    .array(z.string())
+    .max(64)
+    .optional()
+    .describe("PEM: certificates that vouch for instances of clouds beside those of AWS and Azure, for regions and clouds of one's own"),
 });
 export type MasterConfig = z.infer<typeof masterConfig>;

@@ -1,5 +1,6 @@
 /** The bodies of the master's HTTP API (/v1) that are not jobs or nodes themselves. Times are ms since the epoch. */
 import { z } from "zod";
+import { instanceProof } from "./instance-identity.ts";
 import { burstRow } from "./ledger.ts";
 import { nodeState, nodeView } from "./node.ts";
 import { demandExplanation } from "./plan.ts";
@@ -64,8 +65,52 @@ export const joinRequest = z.object({
   node: z.string().max(63),
   token: z.string().max(255),
   csr: z.string().max(16_384).describe("PKCS#10 PEM, CN = node"),
+  proof: instanceProof.optional().describe("which machine asks, by its cloud's word; with a token that is an instance's"),
 });
 export const joinReply = z.object({ certificate: z.string().describe("PEM chain: node, then intermediate"), expiresAt: z.number() });
+/** Asks for a token that a machine is born with: its node need not be declared yet, and only the instance it is declared as can spend it. */
+export const instanceTokenRequest = z.object({
+  node: z.string().max(63),
+  lifeMs: z
+    .number()
+    .int()
+    .min(60_000)
+    .max(2 * 3_600_000)
+    .describe("for how long it can be spent: as long as a machine may take to boot and fetch its bundle"),
+});
+/** What a machine that nobody can log in to says when it can't take the agent. The token is the credential. */
+export const joinProblem = z.object({
+  node: z.string().max(63),
+  token: z.string().max(255),
+  problem: z.string().min(1).max(2000).describe("a sentence for people"),
+});
+export const joinTokenState = z.object({
+  expiresAt: z.number().describe("ms since the epoch"),
+  used: z.boolean(),
+  problem: z.string().optional().describe("why its machine can't take the agent, by its own word"),
+});
+export type JoinTokenState = z.infer<typeof joinTokenState>;
+
+/** A digest as bundles are named by. */
+export const bundleDigest = z.string().regex(/^[0-9a-f]{64}$/);
+/** One piece of a bundle's tarball on its way to the master, in order; an empty one asks what is there. */
+export const bundlePiece = z.object({
+  bytes: z
+    .number()
+    .int()
+    .positive()
+    .max(512 * 1024 * 1024)
+    .describe("of the whole tarball"),
+  sha256: bundleDigest.describe("of the whole tarball"),
+  offset: z.number().int().nonnegative(),
+  data: z.string().max(960_000).describe("base64"),
+});
+export const bundleState = z.object({
+  have: z.number().int().describe("bytes that are there: the next piece's offset"),
+  complete: z.boolean(),
+});
+export type BundleState = z.infer<typeof bundleState>;
+
 export type JoinRequest = z.infer<typeof joinRequest>;
 export type JoinReply = z.infer<typeof joinReply>;
 

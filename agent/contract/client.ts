@@ -4,6 +4,9 @@ import { z } from "zod";
 import {
   type ActiveAttempt,
   attemptList,
+  type BundleState,
+  type bundlePiece,
+  bundleState,
   type ClosingView,
   type closeRequest,
   closingView,
@@ -13,11 +16,14 @@ import {
   explanation,
   type Health,
   health,
+  type instanceTokenRequest,
   type JoinReply,
   type JoinRequest,
+  type JoinTokenState,
   jobList,
   joinReply,
   joinTokenReply,
+  joinTokenState,
   type LedgerLine,
   type LogLine,
   ledgerLine,
@@ -79,6 +85,12 @@ export interface Client {
   node(name: string): Promise<NodeView>;
   declareNode(name: string, declaration: z.input<typeof nodeDeclaration>): Promise<NodeView>;
   makeJoinToken(name: string): Promise<z.infer<typeof joinTokenReply>>;
+  /** For a machine that is still to be made: its node need not be declared. */
+  makeInstanceToken(wish: z.input<typeof instanceTokenRequest>): Promise<z.infer<typeof joinTokenReply>>;
+  /** Throws `not-found` when the node has no token that lives. */
+  joinTokenState(node: string): Promise<JoinTokenState>;
+  /** One piece of a bundle's tarball (gzip), in order. Throws `piece-misplaced` and `bundle-broken`. */
+  putBundlePiece(digest: string, piece: z.input<typeof bundlePiece>): Promise<BundleState>;
   /** `removed` is false when there was no such node. */
   removeNode(name: string): Promise<{ removed: boolean }>;
   cordonNode(name: string, body?: z.input<typeof cordonRequest>): Promise<NodeView>;
@@ -137,6 +149,9 @@ export function createClient(options: ConnectionOptions): Client {
     node: (name) => get(`/v1/nodes/${segment(name)}`, nodeView),
     declareNode: (name, declaration) => call.json("PUT", `/v1/nodes/${segment(name)}`, nodeView, declaration),
     makeJoinToken: (name) => post(`/v1/nodes/${segment(name)}/join-token`, joinTokenReply),
+    makeInstanceToken: (wish) => post("/v1/join-tokens", joinTokenReply, wish),
+    joinTokenState: (node) => get(`/v1/join-tokens/${segment(node)}`, joinTokenState),
+    putBundlePiece: (digest, piece) => call.json("PUT", `/v1/bundles/${segment(digest)}`, bundleState, piece),
     removeNode: (name) => call.json("DELETE", `/v1/nodes/${segment(name)}`, z.object({ removed: z.boolean() })),
     cordonNode: (name, body = {}) => post(`/v1/nodes/${segment(name)}/cordon`, nodeView, body),
     uncordonNode: (name) => post(`/v1/nodes/${segment(name)}/uncordon`, nodeView),

@@ -10,6 +10,10 @@ export const crashPoints = [
   "machine.start",
   "machine.stop",
   "machine.delete",
+  // providers/aws, providers/azure
+  "cloud.start",
+  "cloud.delete",
+  "cloud.sweep",
   // bootstrap, over SSH
   "remote.upload",
   "remote.install",
@@ -17,6 +21,8 @@ export const crashPoints = [
   "remote.join",
   "remote.stop",
   "remote.remove",
+  "remote.host-key",
+  "remote.retire-seed",
   "rollout.flip",
   "rollout.revert",
   // stacks

@@ -43,6 +43,8 @@ export function installLayout(root: string) {
     filesBefore: (role: AgentRole) => `${opt}/${role}.files`,
     /** There while a role tries a bundle: what it came from, and which tasks it has to take over. */
     trial: (role: AgentRole) => `${opt}/${role}.trial`,
+    /** On a machine that joins by itself: the script, what it is to do and its token, until it is done. */
+    join: `${opt}/join`,
     /** Whose machine this is: readable by root, found again when the operator's side lost its records. */
     identityFile: `${etc}/identity.json`,
     config: (role: AgentRole) => `${etc}/${role}.json`,

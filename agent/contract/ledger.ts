@@ -30,6 +30,13 @@ export const market = z.enum(["spot", "on-demand"]);
 /** Tasks of a job that a burst is for. */
 export const burstFor = z.object({ job: z.string(), tasks: z.number().int().positive() });
 
+/**
+ * Why a cloud did not sell what was to be bought, as far as it says: it has none there, the account's limit, asked too often,
+ * who asks is unknown or may not, the image does not exist there.
+ */
+export const launchProblem = z.enum(["no-capacity", "quota", "throttled", "credentials", "not-allowed", "image-gone"]);
+export type LaunchProblem = z.infer<typeof launchProblem>;
+
 export const burstRow = z.object({
   id: z.string().max(48).describe("e.g. b-tm4k2c"),
   state: burstState,
@@ -54,6 +61,7 @@ export const burstRow = z.object({
   usedAt: z.number().optional().describe("when it got its first task"),
   drain: z.object({ cause: drainCause, deadline: z.number() }).optional().describe("while it is draining, and why it was"),
   failure: z.string().optional().describe("a sentence: why its launch came to nothing"),
+  problem: launchProblem.optional().describe("what its launch came to nothing by, where its cloud says so"),
   retired: retireCause.optional().describe("by whose word it was retired"),
   seconds: z
     .partialRecord(launchPhase, z.object({ planned: z.number().optional(), actual: z.number().optional() }))
@@ -65,7 +73,9 @@ export const burstEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("launch") }).describe("the applier begins: from here on it may cost"),
   z.object({ type: z.literal("withdraw"), reason: z.string() }).describe("nothing was bought, and nothing will be"),
   z.object({ type: z.literal("launched") }).describe("all its machines are there"),
-  z.object({ type: z.literal("fail"), reason: z.string() }).describe("the offer came to nothing: what is there is destroyed"),
+  z
+    .object({ type: z.literal("fail"), reason: z.string(), problem: launchProblem.optional() })
+    .describe("the offer came to nothing: what is there is destroyed"),
   z.object({ type: z.literal("time"), phase: launchPhase, seconds: z.number().nonnegative() }),
   z.object({ type: z.literal("join"), node: z.string() }),
   z.object({ type: z.literal("use") }).describe("it got a task"),

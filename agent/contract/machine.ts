@@ -60,6 +60,10 @@ export const machine = z.object({
   capacity: resources.optional().describe("declared capacity; without it the agent measures its host"),
   price: z.object({ hourly: z.number().nonnegative().describe("USD/hour") }).optional(),
   burst: z.string().optional().describe("the burst it was bought by; a tag at the provider"),
+  join: z
+    .literal("cloud-init")
+    .optional()
+    .describe("nobody connects to it: it was born with all that makes it a node, and is replaced where another is mended"),
   nodeBinary: z.string().optional().describe("a Node binary on that machine that may be linked to instead of uploaded"),
 });
 export type Machine = z.infer<typeof machine>;

@@ -55,6 +55,16 @@ const texts = z
   .refine((record) => Object.keys(record).length <= 32, "at most 32 entries")
   .default({});
 
+/** What its cloud announces of a machine, as its metadata says. */
+export const nodeNotice = z.object({
+  kind: z
+    .enum(["reclaim", "rebalance"])
+    .describe("reclaim: the cloud takes the machine away; rebalance: it advises to leave it, or disturbs it and gives it back"),
+  at: z.number().describe("ms since the epoch; of a reclaim: the machine is there until then, at the least"),
+  text: z.string().max(256).describe("a few words for people, with the cloud's own name of what happens"),
+});
+export type NodeNotice = z.infer<typeof nodeNotice>;
+
 /** What the operator's side says about a node (from its Machine); the agent can't change it. */
 export const nodeDeclaration = z.object({
   pool: z.string().max(63),
@@ -88,9 +98,11 @@ export const nodeView = z.object({
   state: nodeState,
   scheduling: scheduling.default("open"),
   schedulingReason: z.string().optional().describe("why it is not open"),
+  notice: nodeNotice.optional().describe("what its cloud has announced of its machine; missing before version 0.5"),
   drainDeadline: z.number().optional().describe("ms since the epoch; while it is draining"),
   stateReason: z.string().describe("why it is in this state"),
   stateSince: z.number().describe("ms since the epoch"),
+  declaredAt: z.number().optional().describe("ms since the epoch: so long the master knows it; masters before 0.5 do not say"),
   declaration: nodeDeclaration,
   facts: nodeFacts.optional(),
   agentVersion: z.string().optional(),

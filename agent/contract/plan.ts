@@ -17,6 +17,7 @@ export const offer = z.object({
   market,
   shape: resources.describe("what tasks may use of one machine, less than what the provider sells"),
   price: z.object({ machine: usd, disk: usd, address: usd }).describe("USD/hour of each part"),
+  reclaimed: z.number().min(0).max(1).optional().describe("share of such machines that the cloud takes back, at the least"),
   pretend: z.boolean().default(false).describe("the price is made up: nobody is billed"),
   maxNodes: z.number().int().nonnegative().optional().describe("machines of it that may exist at a time"),
   launchTimeoutMs: z.number().int().positive().describe("a launch that takes longer has failed"),
@@ -31,6 +32,14 @@ export type Offer = z.infer<typeof offer>;
 /** USD/hour of one machine: the machine, its disk and its address. */
 export function hourlyOf({ price }: Pick<Offer, "price">): number {
   return price.machine + price.disk + price.address;
+}
+
+/**
+ * USD/hour at which offers are compared, not billed: what is taken back in a tenth of all cases does a tenth of its work again, at
+ * the least. So a machine that is there to stay wins as long as it is not much dearer.
+ */
+export function comparedHourly(one: Pick<Offer, "price" | "reclaimed">): number {
+  return hourlyOf(one) * (1 + (one.reclaimed ?? 0));
 }
 
 export const launchDecision = z.object({
@@ -64,6 +73,7 @@ export const candidate = z.object({
   offer: z.string(),
   burstPool: z.string(),
   hourly: usd.describe("USD/hour of one machine"),
+  reclaimed: z.number().optional().describe("share of such machines that the cloud takes back, at the least"),
   fits: z.number().int().optional().describe("waiting tasks that one machine would take; left out when that no longer mattered"),
   hourlyPerTask: usd.optional().describe("USD/hour for each of those"),
   chosen: z.boolean(),

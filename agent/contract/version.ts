@@ -1,7 +1,7 @@
 /** The product's version and the versions of what travels between processes. */
 
 /** The product's version; the same as in package.json (a test holds them together). */
-export const productVersion = "0.4.0";
+export const productVersion = "0.5.0";
 
 /**
  * The version of the agent–master messages. A master speaks this one and the one before,

@@ -5,7 +5,7 @@
  * so that a newer peer can add some.
  */
 import { z } from "zod";
-import { nodeFacts } from "./node.ts";
+import { nodeFacts, nodeNotice } from "./node.ts";
 import { resources } from "./resources.ts";
 import { taskReport, taskSpec } from "./workload.ts";
 
@@ -23,7 +23,18 @@ export const agentMessage = z.discriminatedUnion("type", [
     measured: resources.describe("what the host has, as measured"),
     tasks: z.array(taskReport).describe("every attempt it knows: running, or finished and not yet recorded"),
   }),
-  z.object({ type: z.literal("heartbeat"), sentAt: z.number().describe("ms since the epoch, the agent's clock") }),
+  z.object({
+    type: z.literal("heartbeat"),
+    sentAt: z.number().describe("ms since the epoch, the agent's clock"),
+    notice: nodeNotice
+      .nullable()
+      .optional()
+      // One of a kind that this master does not know is none: the heartbeat still counts.
+      .catch(undefined)
+      .describe(
+        "what the node's cloud announces, in every heartbeat as long as it does, `at` by the agent's clock; null: nothing; missing: it can't be known, as on machines that are no cloud's and from agents before 0.5",
+      ),
+  }),
   z.object({ type: z.literal("task"), report: taskReport }),
 ]);
 export type AgentMessage = z.infer<typeof agentMessage>;

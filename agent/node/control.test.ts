@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
+import type { NodeNotice } from "../contract/node.ts";
 import { noResources } from "../contract/resources.ts";
 import type { AgentMessage, MasterMessage } from "../contract/wire.ts";
 import { type Control, connectControl, pauseMs } from "./control.ts";
@@ -47,6 +48,12 @@ async function connect(name = "m1", timing: Parameters<typeof connectControl>[0]
   return control;
 }
 
+/** The master of `beforeEach` with another pace. */
+async function replaced(former: FakeMaster, options: Parameters<typeof fakeMaster>[0]): Promise<FakeMaster> {
+  await former.close();
+  return fakeMaster(options);
+}
+
 const count = (type: AgentMessage["type"]) => master.heard.filter((message) => message.type === type).length;
 
 test("an agent greets, is welcomed, and beats at the master's pace", async () => {
@@ -54,6 +61,28 @@ test("an agent greets, is welcomed, and beats at the master's pace", async () =>
   await until("three heartbeats", () => count("heartbeat") >= 3);
   expect(master.heard[0]).toEqual(hello);
   expect(count("hello")).toBe(1);
+});
+
+test("what its cloud announces is in every heartbeat, and in one at once when it is new", async () => {
+  master = await replaced(master, { heartbeatIntervalMs: 60_000 });
+  let announced: NodeNotice | null | undefined;
+  const control = connectControl({
+    config: await master.node("m1"),
+    hello: async () => () => hello,
+    onMessage: () => undefined,
+    notice: () => announced,
+    log: createLog("node/m1", (line) => told.push(line)),
+  });
+  controls.push(control);
+  await until("the first heartbeat", () => count("heartbeat") === 1);
+  announced = { kind: "reclaim", at: 5, text: "EC2 takes this spot instance back (terminate)" };
+  control.beat();
+  announced = null;
+  control.beat();
+  await until("all three", () => count("heartbeat") === 3);
+  const heartbeats = master.heard.filter(({ type }) => type === "heartbeat");
+  expect(heartbeats[0]).toEqual({ type: "heartbeat", sentAt: expect.any(Number) });
+  expect(heartbeats.slice(1)).toMatchObject([{ notice: { kind: "reclaim", at: 5 } }, { notice: null }]);
 });
 
 test("what the master says arrives; what makes no sense is told and dropped, and the link lives on", async () => {

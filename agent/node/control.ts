@@ -5,6 +5,7 @@
 import type WebSocket from "ws";
 import type { AgentConfig } from "../contract/agent-config.ts";
 import { describeError } from "../contract/errors.ts";
+import type { NodeNotice } from "../contract/node.ts";
 import { type AgentMessage, controlPath, type MasterMessage, masterMessage } from "../contract/wire.ts";
 import { dialMaster } from "./dial.ts";
 import type { Log } from "./log.ts";
@@ -17,6 +18,8 @@ export interface ControlOptions {
   readonly onMessage: (message: MasterMessage) => void;
   /** Called with each sign of life of a master that has welcomed this agent; one that refuses it gives none. */
   readonly onContact?: (() => void) | undefined;
+  /** What the machine's cloud announces, for each heartbeat; see the wire. */
+  readonly notice?: (() => NodeNotice | null | undefined) | undefined;
   readonly log: Log;
   readonly timing?: Partial<ControlTiming>;
 }
@@ -36,6 +39,8 @@ export interface ControlTiming {
 export interface Control {
   /** False when there is no connection: the next hello tells what matters. */
   send(message: AgentMessage): boolean;
+  /** A heartbeat now, besides those at the master's pace: what it tells must not wait. */
+  beat(): void;
   close(): void;
 }
 
@@ -84,7 +89,7 @@ export function connectControl(options: ControlOptions): Control {
         failures = 0;
         lastFault = "";
         welcomed = true;
-        link.beat(message.heartbeatIntervalMs, () => send({ type: "heartbeat", sentAt: Date.now() }));
+        link.beat(message.heartbeatIntervalMs, beat);
         log.info(`connected to ${config.endpoint}`);
         const skewMs = Date.now() - message.masterTime;
         if (Math.abs(skewMs) > clockSkewWarningMs)
@@ -139,9 +144,15 @@ export function connectControl(options: ControlOptions): Control {
     return true;
   }
 
+  function beat(): void {
+    const notice = options.notice?.();
+    send({ type: "heartbeat", sentAt: Date.now(), ...(notice === undefined ? {} : { notice }) });
+  }
+
   dial();
   return {
     send,
+    beat,
     close() {
       closed = true;
       clearTimeout(redial);

@@ -4,6 +4,7 @@ import WebSocket from "ws";
 import type { AgentConfig } from "../contract/agent-config.ts";
 import { SpillwayError } from "../contract/errors.ts";
 import { maxControlFrameBytes } from "../contract/wire.ts";
+import { connectionVia } from "./dial-via.ts";
 import { readIdentity } from "./identity.ts";
 
 const handshakeTimeoutMs = 10_000;
@@ -17,6 +18,7 @@ export function dialMaster(config: AgentConfig, path: string): WebSocket {
   const url = new URL(path, config.endpoint);
   url.protocol = "wss:";
   return new WebSocket(url, {
+    ...connectionVia(config),
     ca: readFileSync(config.caFile, "utf8"),
     key: identity.key,
     cert: identity.chain,

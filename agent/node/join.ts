@@ -1,11 +1,14 @@
 /** Makes this machine a node: own key, signing request, one POST with the join token, certificate on disk. Safe to repeat. */
 import { hash, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
 import type { AgentConfig } from "../contract/agent-config.ts";
-import { joinReply } from "../contract/api.ts";
+import { type JoinReply, joinReply } from "../contract/api.ts";
 import { SpillwayError } from "../contract/errors.ts";
+import { wantsProof } from "../contract/instance-identity.ts";
 import { certificateRequest } from "./certificate-request.ts";
 import { ensureKey, identityProblem, readIdentity, writeCertificate } from "./identity.ts";
+import { instanceProofFor } from "./instance-proof.ts";
 import { postJson } from "./post-json.ts";
 
 export interface JoinOptions {
@@ -14,10 +17,22 @@ export interface JoinOptions {
   readonly force: boolean;
   /** Asked only when a token is needed. */
   readonly readToken: () => Promise<string>;
+  /** Of tests. */
+  readonly metadata?: string;
+  /** ms between two tries with a token that its machine was born with. */
+  readonly retryMs?: number;
 }
 
-/** Resolves with a sentence that says what was done. Throws a SpillwayError; a second try with the same token is safe. */
-export async function joinPool({ config, force, readToken }: JoinOptions): Promise<string> {
+/** A machine may be up before the operator's side has told the master of it, and before the master has started again. */
+const worthAsking = new Set(["not-yet", "master-unreachable", "starting"]);
+/** The token has ended by then. */
+const longestWaitMs = 2 * 3_600_000;
+
+/**
+ * Resolves with a sentence that says what was done. Throws a SpillwayError; a second try with the same token is safe. With a token
+ * that the machine was born with it proves which machine it is, and asks again until the master knows of it.
+ */
+export async function joinPool({ config, force, readToken, metadata, retryMs = 2000 }: JoinOptions): Promise<string> {
   const ca = readFileSync(config.caFile, "utf8");
   const present = readIdentity(config.stateDir);
   if (present !== undefined && !force) {
@@ -30,11 +45,27 @@ export async function joinPool({ config, force, readToken }: JoinOptions): Promi
   }
   assertSameAuthority(token, ca, config.node);
   const key = await ensureKey(config.stateDir);
-  const csr = certificateRequest(config.node, key);
-  const { endpoint, node, stateDir } = config;
-  const reply = await postJson({ endpoint, path: "/v1/join", body: { node, token, csr }, reply: joinReply, ca, node });
+  const { endpoint, dialVia, node, stateDir } = config;
+  const ask = async (): Promise<JoinReply> => {
+    const proof = wantsProof(token) ? await instanceProofFor({ config, token, key, metadata }) : undefined;
+    const body = { node, token, csr: certificateRequest(node, key), proof };
+    return await postJson({ endpoint, dialVia, path: "/v1/join", body, reply: joinReply, ca, node });
+  };
+  const reply = wantsProof(token) ? await askAgain(ask, retryMs) : await ask();
   await acceptCertificate({ stateDir, node, ca, key, chain: reply.certificate });
   return `${node} has joined ${endpoint}; its certificate is good until ${isoTime(reply.expiresAt)}`;
+}
+
+async function askAgain(ask: () => Promise<JoinReply>, retryMs: number): Promise<JoinReply> {
+  const deadline = Date.now() + longestWaitMs;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof SpillwayError) || !worthAsking.has(error.code) || Date.now() > deadline) throw error;
+      await delay(retryMs);
+    }
+  }
 }
 
 /** Writes a certificate the master gave, unless it is no good: a wrong one must never replace a right one. */

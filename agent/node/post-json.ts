@@ -1,14 +1,17 @@
 /** One POST to the master, trusting the environment's CA only; faults come back as SpillwayErrors. */
 import { request } from "node:https";
 import { z } from "zod";
+import type { AgentConfig } from "../contract/agent-config.ts";
 import { apiError } from "../contract/api.ts";
 import { describeError, SpillwayError } from "../contract/errors.ts";
+import { connectionVia } from "./dial-via.ts";
 
 const timeoutMs = 15_000;
 const maxAnswerBytes = 1024 * 1024;
 
 export interface PostOptions<T> {
   readonly endpoint: string;
+  readonly dialVia: AgentConfig["dialVia"];
   readonly path: string;
   readonly body: unknown;
   readonly reply: z.ZodType<T>;
@@ -49,7 +52,8 @@ function exchange(url: URL, options: PostOptions<unknown>): Promise<{ status: nu
       ca: options.ca,
       ...(options.identity === undefined ? {} : { key: options.identity.key, cert: options.identity.chain }),
       headers: { "content-type": "application/json", "content-length": Buffer.byteLength(body) },
-      agent: false,
+      // A connection of its own either way: with one that is made here the agent must not be named.
+      ...(options.dialVia === undefined ? { agent: false as const } : connectionVia(options)),
       signal: AbortSignal.timeout(timeoutMs),
     });
     call.on("error", (error) => reject(error.name === "AbortError" ? new Error(`no answer within ${timeoutMs / 1000} s`) : error));

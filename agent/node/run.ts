@@ -17,6 +17,7 @@ import { readIdentity } from "./identity.ts";
 import { keepRenewed } from "./keep-renewed.ts";
 import { createLog, type Log } from "./log.ts";
 import { guardMachine, type MachineGuard, type MachineGuardOptions } from "./machine-guard.ts";
+import { noticeSourceOf, watchNotices } from "./notice/watch.ts";
 import { reconciler } from "./reconcile.ts";
 
 export interface AgentOptions {
@@ -118,11 +119,19 @@ interface Serving {
 /** Dials the master, and does what it says. */
 function serve({ config, bundle, renewCommand }: AgentOptions, { executor, guard, log, end, closers }: Serving): void {
   const bulk = bulkConnection({ config, output: executor.output, log });
-  const control = connectControl({ config, hello, onMessage, onContact: guard?.contact, log });
+  const notices =
+    config.cloud === undefined ? undefined : watchNotices({ source: noticeSourceOf(config.cloud), onChange: () => control.beat(), log });
+  const control = connectControl({ config, hello, onMessage, onContact: guard?.contact, notice: notices?.current, log });
   const tasks = reconciler({ executor, send: control.send, log, now: Date.now });
   const repeat = setInterval(tasks.repeatUnrecorded, repeatCheckMs);
   const stopRenewing = keepRenewed({ stateDir: config.stateDir, command: renewCommand, log });
-  closers.push(bulk.close, control.close, stopRenewing, () => clearInterval(repeat));
+  closers.push(
+    bulk.close,
+    control.close,
+    stopRenewing,
+    () => clearInterval(repeat),
+    () => notices?.close(),
+  );
 
   async function hello(): Promise<() => AgentMessage> {
     const host = await fingerprint(config);

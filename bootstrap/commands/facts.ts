@@ -1,6 +1,7 @@
 /** Reading a machine's facts: one command, one line `key=value` each. */
 import { type AgentRole, type InstallLayout, installLayout } from "../../agent/contract/install-layout.ts";
 import { wholeFunction } from "./bundle.ts";
+import { readSeedState } from "./host-key.ts";
 import { readable, script } from "./shell.ts";
 
 /**
@@ -63,6 +64,7 @@ memory=; { read -r _ memory _ < /proc/meminfo; } 2>/dev/null
 printf 'memoryKiB=%s\\n' "$memory"
 for tool in tar gzip cmp awk; do command -v $tool >/dev/null 2>&1 || printf 'missing=%s\\n' "$tool"; done
 if command -v zstd >/dev/null 2>&1; then echo zstd=yes; fi
+${readSeedState}
 if command -v sha256sum >/dev/null 2>&1; then echo sha256=sha256sum; elif command -v shasum >/dev/null 2>&1; then echo 'sha256=shasum -a 256'; fi
 identity=
 if [ -n "$as" ]; then identity=$($as head -n 1 "\${SPILLWAY_ROOT:-}$1" 2>/dev/null)
@@ -72,21 +74,36 @@ printf 'identity=%s\\n' "$identity"`,
   );
 }
 
-/** Whether the machine can dial there: prints `reached`, `no-way=<the system's words>` or `not-tried`. Takes up to 5 s. */
+/**
+ * Whether the machine can dial there: prints `reached`, `no-way=<the system's words>` or `not-tried`. Takes up to 5 s. One that
+ * refuses was reached: nothing may listen there yet.
+ */
 export function readReach(host: string, port: number): string[] {
+  return readDial(host, port, "refused");
+}
+
+/** The same for the place on the machine where a tunnel begins: one that refuses is not there. */
+export function readTunnelReach(host: string, port: number): string[] {
+  return readDial(host, port, "");
+}
+
+/** `reached` is a word of the system's that means as much as an answer. */
+function readDial(host: string, port: number, reached: string): string[] {
   return script(
     `
 if ! command -v timeout >/dev/null 2>&1; then echo not-tried; exit 0
 elif command -v bash >/dev/null 2>&1; then words=$(timeout 5 bash -c ': </dev/tcp/"$1"/"$2"' bash "$1" "$2" 2>&1); code=$?
 elif command -v nc >/dev/null 2>&1; then words=$(timeout 5 nc -zv "$1" "$2" 2>&1); code=$?
 else echo not-tried; exit 0; fi
-case "$code $words" in
-  0*|*refused*) echo reached ;;
-  124*|143*) echo 'no-way=no answer within 5 s' ;;
+if [ -n "$3" ]; then case "$words" in *"$3"*) code=0 ;; esac; fi
+case "$code" in
+  0) echo reached ;;
+  124|143) echo 'no-way=no answer within 5 s' ;;
   *) printf 'no-way=%s\\n' "$(printf '%s' "$words" | head -n 1 | sed 's/.*: //')" ;;
 esac`,
     host,
     String(port),
+    reached,
   );
 }
 

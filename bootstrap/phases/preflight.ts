@@ -1,12 +1,11 @@
 /** Refuses, before anything is changed, a machine that can't carry the role; names everything that is wrong at once. */
-import { addressOf } from "../../agent/contract/endpoint.ts";
 import { whereOf } from "../../agent/contract/machine.ts";
-import { readReach } from "../commands/facts.ts";
 import { readPortInUse } from "../commands/ports.ts";
 import { readable } from "../commands/shell.ts";
 import { type BootstrapContext, filledIn, type Phase } from "../context.ts";
 import { type Expectations, type Finding, findingsOf, refusalOf } from "../findings.ts";
 import { supervisionOf } from "../supervision.ts";
+import { readMasterReach } from "./look.ts";
 
 export const preflight: Phase = {
   title: "preflight",
@@ -43,9 +42,13 @@ async function portWanted(context: BootstrapContext): Promise<Expectations["port
 }
 
 async function masterDialled(context: BootstrapContext): Promise<Expectations["dials"]> {
-  const { dials } = context.request;
-  if (dials === undefined) return undefined;
-  const { host, port } = addressOf(dials);
-  const answer = (await filledIn(context.remote, "remote").read(readReach(host, port))).stdout.trim();
-  return { to: dials, problem: answer.startsWith("no-way=") ? readable(answer.slice("no-way=".length), 200) : undefined };
+  const { dials, dialVia } = context.request;
+  const reach = readMasterReach({ dials, dialVia });
+  if (dials === undefined || reach === undefined) return undefined;
+  const answer = (await filledIn(context.remote, "remote").read(reach)).stdout.trim();
+  return {
+    to: dials,
+    isTunnelled: dialVia !== undefined,
+    problem: answer.startsWith("no-way=") ? readable(answer.slice("no-way=".length), 200) : undefined,
+  };
 }

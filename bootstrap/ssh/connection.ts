@@ -17,6 +17,14 @@ export interface SshConnection {
 }
 
 const connectTimeoutMs = 20_000;
+
+/** A line on which so many questions for a sign of life in a row stay without an answer is broken. */
+export interface Keepalive {
+  readonly intervalMs: number;
+  readonly unanswered: number;
+}
+const usualKeepalive: Keepalive = { intervalMs: 5000, unanswered: 4 };
+
 /** One kind of key after the other: a host has several, and the pin may be of any. ssh2's own order is by strength. */
 const keyKinds: readonly (readonly ServerHostKeyAlgorithm[] | undefined)[] = [
   undefined,
@@ -29,7 +37,7 @@ const keyKinds: readonly (readonly ServerHostKeyAlgorithm[] | undefined)[] = [
  * @param where names the machine in errors
  * @throws SpillwayError `host-key-unknown`, `host-key-mismatch`, `ssh-unreachable`, `ssh-auth-failed`, `credential-missing`, `secret-missing`.
  */
-export async function openConnection(address: SshAddress, where: string): Promise<SshConnection> {
+export async function openConnection(address: SshAddress, where: string, keepalive = usualKeepalive): Promise<SshConnection> {
   const { hostKey } = address;
   if (hostKey === undefined) {
     throw new SpillwayError("its SSH host key is not pinned, so nothing was sent to it", {
@@ -43,7 +51,7 @@ export async function openConnection(address: SshAddress, where: string): Promis
   let presented = "";
   try {
     for (const kinds of keyKinds) {
-      const attempt = await dial(address, { through: through?.client, credential, kinds, accept: (key) => key === hostKey });
+      const attempt = await dial(address, { through: through?.client, credential, kinds, keepalive, accept: (key) => key === hostKey });
       if ("client" in attempt) return { client: attempt.client, close: () => closeAll(attempt.client, through) };
       const offersOther = attempt.presented !== undefined && attempt.presented !== hostKey;
       const lacksKind = kinds !== undefined && attempt.presented === undefined;
@@ -71,7 +79,13 @@ export async function presentedHostKeys(address: Omit<SshAddress, "hostKey">, wh
   const found = new Set<string>();
   try {
     for (const kinds of keyKinds) {
-      const attempt = await dial(address, { through: through?.client, credential: {}, kinds, accept: () => false });
+      const attempt = await dial(address, {
+        through: through?.client,
+        credential: {},
+        kinds,
+        keepalive: usualKeepalive,
+        accept: () => false,
+      });
       if ("client" in attempt) throw new Error("bug: a key was accepted that nobody wanted");
       if (attempt.presented !== undefined) found.add(attempt.presented);
       else if (found.size === 0) throw connectFailure(attempt.error, address.credential, where);
@@ -83,13 +97,14 @@ export async function presentedHostKeys(address: Omit<SshAddress, "hostKey">, wh
 }
 
 async function openJump(jump: JumpHost | undefined, where: string): Promise<SshConnection | undefined> {
-  return jump === undefined ? undefined : await sharedJump(jump, where, openConnection);
+  return jump === undefined ? undefined : await sharedJump(jump, where, (next, on) => openConnection(next, on));
 }
 
 interface DialOptions {
   readonly through: Client | undefined;
   readonly credential: OpenCredential;
   readonly kinds: readonly ServerHostKeyAlgorithm[] | undefined;
+  readonly keepalive: Keepalive;
   readonly accept: (fingerprint: string) => boolean;
 }
 /** `level` is ssh2's, `code` the system's or ours, `reason` that of a jump host's refusal to forward (RFC 4254, 5.1). */
@@ -100,7 +115,7 @@ export const hungUp = "HUNG_UP";
 
 async function dial(
   address: Omit<SshAddress, "hostKey">,
-  { through, credential, kinds, accept }: DialOptions,
+  { through, credential, kinds, keepalive, accept }: DialOptions,
 ): Promise<{ client: Client } | { error: DialFailure; presented: string | undefined }> {
   const client = new ssh2.Client();
   let presented: string | undefined;
@@ -119,8 +134,8 @@ async function dial(
         ...credential,
         ...(kinds === undefined ? {} : { algorithms: { serverHostKey: [...kinds] } }),
         readyTimeout: connectTimeoutMs,
-        keepaliveInterval: 5000,
-        keepaliveCountMax: 4,
+        keepaliveInterval: keepalive.intervalMs,
+        keepaliveCountMax: keepalive.unanswered,
         hostVerifier: (key: Buffer) => {
           presented = fingerprintOf(key);
           return accept(presented);

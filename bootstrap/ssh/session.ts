@@ -43,7 +43,8 @@ export async function connectSession(machine: Machine, patience: Patience = { fo
   return sessionOver(client, where, close);
 }
 
-function sessionOver(client: Client, where: string, close: () => void): Session {
+/** Commands over a connection that is there; `close` ends it. */
+export function sessionOver(client: Client, where: string, close: () => void): Session {
   let lost: Error | undefined;
   /** Those who wait for an answer that a broken connection will not bring. */
   const waiting = new Set<Fail>();

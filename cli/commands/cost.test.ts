@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { aNodeView, aRow, aView } from "../testing/bursts.ts";
 import { commandBench } from "../testing/command-bench.ts";
 
@@ -46,4 +46,45 @@ test("cost tells the budget, this month's bursts by offer, one's own nodes, and 
 test("where no burst has cost anything, that is said", async () => {
   bench.master.answer(({ path }) => (path === "/v1/nodes" ? { nodes: [] } : aView()));
   expect((await bench.run("cost")).stdout).toContain("No burst has cost anything this month.");
+});
+
+describe("cost --by", () => {
+  const answer = () => {
+    const now = Date.now();
+    const rows = [aRow({ hourly: 0.5, at: { launching: now - 1000 } })];
+    const node = aNodeView({ declaredAt: 0 });
+    bench.master.answer(({ path }) => (path === "/v1/nodes" ? { nodes: [node, aNodeView({ name: "rack-18" })] } : aView({ rows })));
+  };
+
+  test("day shows each day of the month up to today, and says that it is estimated", async () => {
+    answer();
+    const { stdout } = await bench.run("cost", "local", "--by", "day");
+    const today = new Date().toISOString().slice(0, 10);
+    expect(stdout).toMatch(/^day +node pools +bursts +in all\n/);
+    expect(stdout).toContain(`${today.slice(0, 8)}01`);
+    expect(stdout).toContain(`\n${today} `);
+    expect(stdout).toContain("estimated: price × time, this month in UTC");
+    expect(stdout).toContain("not counted, since they have no price or no age: 1 node (rack-18)");
+  });
+
+  test("pool shows node pools and burst pools", async () => {
+    answer();
+    const { stdout } = await bench.run("cost", "--by", "pool");
+    expect(stdout).toMatch(/rack +node pool +2 +\$0\.18 +\$/);
+    expect(stdout).toMatch(/overflow +burst pool +1 +\$0\.50 +\$0\.000\d+ +pretend prices/);
+  });
+
+  test("burst shows each burst with its hours", async () => {
+    answer();
+    expect((await bench.run("cost", "--by", "burst")).stdout).toMatch(/b-tm4k2c +live +local\/small +1 +\$0\.50 +0\.0 +\$0\.000/);
+    bench.master.answer(({ path }) => (path === "/v1/nodes" ? { nodes: [] } : aView()));
+    expect((await bench.run("cost", "--by", "burst")).stdout).toContain("No burst has cost anything this month.");
+  });
+
+  test("gives a program all of it at once", async () => {
+    answer();
+    const estimate = JSON.parse((await bench.run("cost", "--by", "day", "-o", "json")).stdout);
+    expect(estimate).toMatchObject({ estimated: true, zone: "UTC", uncounted: ["rack-18"] });
+    expect(Object.keys(estimate)).toEqual(["estimated", "zone", "since", "days", "pools", "bursts", "uncounted"]);
+  });
 });

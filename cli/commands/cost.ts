@@ -1,26 +1,40 @@
 /** `spillway cost`: what bursts have cost and may cost, what one's own nodes cost, and what leaks. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { BurstView } from "../../agent/contract/burst-api.ts";
 import { type BudgetWindow, costOf } from "../../agent/contract/ledger.ts";
 import type { NodeView } from "../../agent/contract/node.ts";
 import { formatUsd } from "../../agent/contract/quantities.ts";
 import { budgetLines, isPretend, percentOf } from "../burst-text.ts";
 import { wantsJson, withEnvironment, withExamples } from "../command-options.ts";
+import { type Breakdown, breakdowns, breakdownText } from "../cost-breakdown.ts";
+import { estimateCosts } from "../cost-estimate.ts";
 import { openEnvironment } from "../environment-context.ts";
 import { paint, print, printJson, table } from "../output.ts";
 
 export function registerCost(program: Command): void {
   const cost = program
     .command("cost")
-    .description("Money: the budget of bursts, what each kind of burst has cost this month, and what your own nodes cost.")
-    .action(async () => {
-      const { client } = openEnvironment(cost);
+    .description("Money: the budget of bursts, what each kind of burst has cost this month, and what node pools cost.")
+    .argument("[environment]", "e.g. prod (else --env, SPILLWAY_ENV, or the only one there is)")
+    .addOption(new Option("--by <part>", "what this month has cost by its parts, estimated from price × time").choices(breakdowns))
+    .action(async (environment: string | undefined, { by }: { readonly by?: Breakdown }) => {
+      const { client } = openEnvironment(cost, environment);
       const [view, nodes] = await Promise.all([client.bursts({ all: true }), client.nodes()]);
+      if (by !== undefined) {
+        const estimate = estimateCosts(view, nodes, Date.now());
+        if (wantsJson(cost)) printJson(estimate);
+        else print(breakdownText(estimate, by));
+        return;
+      }
       const costs = costsOf(view, nodes, Date.now());
       if (wantsJson(cost)) printJson(costs);
       else print(costText(costs));
     });
-  withExamples(withEnvironment(cost), ["spillway cost", "spillway cost --output json | jq '.bursts[] | {offer, usd}'"]);
+  withExamples(withEnvironment(cost), [
+    "spillway cost",
+    "spillway cost prod --by day",
+    "spillway cost --output json | jq '.bursts[] | {offer, usd}'",
+  ]);
 }
 
 /** Money is USD, prices are USD/hour. */
@@ -103,7 +117,7 @@ export function costText({ budget, bursts, nodePools }: Costs): string {
     parts.push(table([...columns, { title: "$/hour now", align: right }, { title: "cost", align: right }, { title: "" }], rows));
   }
   if (nodePools.length > 0) {
-    const columns = [{ title: "your own" }, { title: "nodes", align: right }, { title: "$/hour", align: right }];
+    const columns = [{ title: "node pool" }, { title: "nodes", align: right }, { title: "$/hour", align: right }];
     parts.push(
       table(
         columns,

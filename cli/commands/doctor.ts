@@ -40,13 +40,16 @@ export function registerDoctor(program: Command): void {
 async function examineComputer(command: Command): Promise<Section[]> {
   status("  looking at this computer");
   const { computerFindings } = await import("../doctor/computer.ts");
-  const { environmentFindings } = await import("../doctor/environment.ts");
+  const { describedFindings, environmentFindings } = await import("../doctor/environment.ts");
   const sections: Section[] = [{ title: "this computer", findings: await computerFindings() }];
   const named = environmentNameOf(command);
-  const environments = named === undefined ? [...new Set([...environmentsBegun(), ...environmentsDescribed()])].toSorted() : [named];
+  const begun = environmentsBegun();
+  const environments = named === undefined ? [...new Set([...begun, ...environmentsDescribed()])].toSorted() : [named];
   for (const environment of environments) {
     status(`  looking at ${environment}`);
-    sections.push({ title: `environment ${environment}`, findings: await environmentFindings(environment) });
+    const whole = environment === named || begun.includes(environment);
+    const findings = whole ? await environmentFindings(environment) : describedFindings(environment);
+    sections.push({ title: `environment ${environment}`, findings });
   }
   clearStatus();
   return sections;

@@ -48,7 +48,7 @@ export function nodeTable(views: readonly NodeView[], now: number): string {
     `${formatCpu(node.used.cpu)} / ${formatCpu(node.capacity.cpu)}`,
     `${formatMemory(node.used.memory)} / ${formatMemory(node.capacity.memory)}`,
     node.lastHeartbeatAt === undefined ? "–" : `${shortSpan(now - node.lastHeartbeatAt)} ago`,
-    plain(whyOf(node)),
+    plain(whyOf(node, now)),
   ]);
   return table(
     [
@@ -67,7 +67,8 @@ export function nodeTable(views: readonly NodeView[], now: number): string {
   );
 }
 
-/** What keeps tasks away, if anything does. */
-function whyOf({ state, stateReason, schedulingReason }: NodeView): string {
-  return [...(state === "ready" ? [] : [stateReason]), ...(schedulingReason === undefined ? [] : [schedulingReason])].join("; ");
+/** What keeps tasks away, if anything does; of a machine that its cloud takes away, how soon it goes comes first. */
+function whyOf({ state, stateReason, schedulingReason, notice }: NodeView, now: number): string {
+  const goes = notice?.kind === "reclaim" && notice.at > now ? [`goes in ${shortSpan(notice.at - now)}`] : [];
+  return [...(state === "ready" ? [] : [stateReason]), ...goes, ...(schedulingReason === undefined ? [] : [schedulingReason])].join("; ");
 }

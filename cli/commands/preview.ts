@@ -23,7 +23,7 @@ export function registerPreview(program: Command): void {
       clearStatus();
       if (expectNoChanges && planned.changes.length > 0) process.exitCode ??= exitCodes.changesFound;
       if (wantsJson(command)) return printJson(planned);
-      return showPlan(planned);
+      return showPlan(environment, planned);
     });
   withExamples(command, ["spillway preview local", "spillway preview prod --expect-no-changes   # every night, in CI"]);
   command.addHelpText(

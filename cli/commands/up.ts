@@ -4,6 +4,8 @@ import { formatCpu, formatDuration, formatMemory } from "../../agent/contract/qu
 import { productVersion } from "../../agent/contract/version.ts";
 import { burstCeiling, ceilingText } from "../../stacks/burst-ceiling.ts";
 import type { BurstSettings } from "../../stacks/burst-settings.ts";
+import { cloudPoolCosts } from "../../stacks/cloud-pool-cost.ts";
+import { overridesOf } from "../../stacks/guard-rails.ts";
 import { readSettings } from "../../stacks/settings-file.ts";
 import { stateLayout } from "../../stacks/state-layout.ts";
 import { type Preview, preview, type UpResult, up } from "../../stacks/workflow/up.ts";
@@ -12,7 +14,7 @@ import { askSecrets } from "../ask-secrets.ts";
 import { outputOption, wantsJson, withExamples } from "../command-options.ts";
 import { interruptible } from "../interruptible.ts";
 import { print, printJson, say, status } from "../output.ts";
-import { showPlan } from "../planned-changes.ts";
+import { cloudPoolText, guardLines, showPlan } from "../planned-changes.ts";
 import { showRows } from "../progress-rows.ts";
 
 export function registerUp(program: Command): void {
@@ -26,13 +28,18 @@ export function registerUp(program: Command): void {
       const begun = Date.now();
       const settings = readSettings(environment);
       say(`Spillway ${productVersion} · environment ${environment} · state in ${stateLayout(environment).root}`);
+      // Whoever is asked sees them with the plan.
+      if (options.yes === true) {
+        for (const cost of cloudPoolCosts(settings)) say(`  ${cloudPoolText(environment, cost, begun)}`);
+        for (const line of guardLines(overridesOf(settings))) say(line);
+      }
       await askSecrets(environment);
       status("  opening the stack");
       const shown = { onRow: showRows(), onNotice: say };
       if (options.yes !== true && environment !== "local") {
         const instead = `spillway preview ${environment}, then: spillway up ${environment} --yes`;
         refuseWithoutTerminal(instead);
-        if (!(await agreed(instead, await preview(environment, { onRow: () => undefined, onNotice: say })))) return undefined;
+        if (!(await agreed(environment, instead, await preview(environment, { onRow: () => undefined, onNotice: say })))) return undefined;
       }
       const result = await interruptible(`./spillway up ${environment}`, () =>
         up(environment, { ...shown, onStart: () => status("  looking at what is there") }),
@@ -43,8 +50,8 @@ export function registerUp(program: Command): void {
   withExamples(command, ["spillway up local", "spillway up local --output json"]);
 }
 
-async function agreed(instead: string, planned: Preview): Promise<boolean> {
-  showPlan(planned);
+async function agreed(environment: string, instead: string, planned: Preview): Promise<boolean> {
+  showPlan(environment, planned);
   if (planned.changes.length === 0) return true;
   if ((await ask("Apply? (yes/no) ", instead)) === "yes") return true;
   say("Nothing was changed.");

@@ -7,6 +7,7 @@ import { commandBench } from "../testing/command-bench.ts";
 import { sendError } from "../testing/fake-master.ts";
 import { nodeFinding, pulumiFinding } from "./computer.ts";
 import { agentFinding, keyFinding } from "./credentials.ts";
+import { describedFindings } from "./environment.ts";
 
 const bench = commandBench();
 let directory: string;
@@ -110,4 +111,21 @@ describe("an environment", () => {
     expect(findings.master).toMatchObject({ ok: false, found: expect.stringContaining("no context") });
     expect(findings.secrets).toMatchObject({ ok: false, hint: expect.stringContaining("chmod go=") });
   });
+});
+
+test("settings to start from are looked at, but not the keys that they name, which are nobody's yet", () => {
+  for (const [name, machines] of [
+    ["dev", 2],
+    ["prod", 5],
+  ] as const) {
+    expect(describedFindings(name)).toEqual([
+      {
+        name: "settings",
+        ok: true,
+        found: `${machines} machines wanted`,
+        hint: `It has not been brought up here. Its keys and hosts: spillway doctor --env ${name}`,
+      },
+    ]);
+  }
+  expect(describedFindings("no-such-environment")).toMatchObject([{ ok: false, hint: expect.stringContaining("spillway init") }]);
 });

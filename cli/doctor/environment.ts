@@ -20,6 +20,13 @@ export async function environmentFindings(environment: string): Promise<Finding[
   return [finding, ...keys, ...modes(environment), ...(await access(environment))];
 }
 
+/** Of one that has not begun here: whether its settings hold. Its keys may be other people's, and those to start from name nobody's. */
+export function describedFindings(environment: string): Finding[] {
+  const { finding } = settingsFinding(environment);
+  const hint = `It has not been brought up here. Its keys and hosts: spillway doctor --env ${environment}`;
+  return [finding.ok && environment !== "local" ? { ...finding, hint } : finding];
+}
+
 function settingsFinding(environment: string): { finding: Finding; settings?: EnvironmentSettings } {
   const name = "settings";
   // Reading those of `local` would make the file.

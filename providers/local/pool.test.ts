@@ -25,7 +25,8 @@ const make = (over: Partial<LocalMachineSpec> = {}) =>
     nodeBinary: process.execPath,
     ...over,
   });
-const list = async () => (await localProvider.list("env-a", { directory: where, hosts: [], identityOf: async () => undefined })).machines;
+const list = async () =>
+  (await localProvider.list("env-a", { directory: where, hosts: [], identityOf: async () => undefined, clouds: {} })).machines;
 
 it("still reads the record of a machine of version 0.2, and lists what it knows of it", async () => {
   const machine = await make();

@@ -20,7 +20,6 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { connect } from "node:net";
 import { userInfo } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -28,6 +27,7 @@ import { withCrashPoint } from "../../agent/contract/crash-point.ts";
 import { SpillwayError } from "../../agent/contract/errors.ts";
 import type { Machine } from "../../agent/contract/machine.ts";
 import type { Resources } from "../../agent/contract/resources.ts";
+import { canDial } from "../can-dial.ts";
 import type { ListedMachine, Listing, ListScope, MachineStatus, Provider } from "../provider.ts";
 import { freePort } from "./free-port.ts";
 import { makeSshKey, portTakenExitCode } from "./machine.ts";
@@ -79,6 +79,7 @@ export async function createLocalMachine(spec: LocalMachineSpec): Promise<Machin
 
 export const localProvider: Provider = {
   name: "local",
+  isCloud: false,
 
   async status(machine: Machine): Promise<MachineStatus> {
     const directory = directoryOf(machine);
@@ -123,7 +124,7 @@ export const localProvider: Provider = {
         },
       ];
     });
-    return { machines, unasked: [] };
+    return { machines, things: [], unasked: [] };
   },
 
   endCommand: (machine: Machine) => ["/bin/sh", "-c", endScript, "sh", directoryOf(machine)],
@@ -245,7 +246,7 @@ async function startServer(machine: Machine, directory: string): Promise<void> {
     exitCode = code ?? 1;
   });
   const deadline = Date.now() + startDeadlineMs;
-  while (!(existsSync(join(directory, "machine.pid")) && (await canDial(machine.port)))) {
+  while (!(existsSync(join(directory, "machine.pid")) && (await canDial("127.0.0.1", machine.port)))) {
     if (exitCode !== null) throw startFailure(machine, directory, exitCode);
     if (Date.now() > deadline) {
       server.kill("SIGKILL");
@@ -303,15 +304,4 @@ function isRunning(directory: string): boolean {
   if (!existsSync(file)) return false;
   const pid = Number(readFileSync(file, "utf8"));
   return Number.isInteger(pid) && isMachineServer(pid, directory);
-}
-
-function canDial(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: "127.0.0.1", port });
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-  });
 }

@@ -20,7 +20,7 @@ function listed(words: Record<string, HostIdentity | Error | undefined>) {
     if (word instanceof Error) throw word;
     return word;
   };
-  return sshProvider.list("env-a", { directory: "", hosts, identityOf });
+  return sshProvider.list("env-a", { directory: "", hosts, identityOf, clouds: {} });
 }
 
 it("lists the hosts that say that they are the environment's, by the name and the burst they say", async () => {
@@ -48,7 +48,7 @@ it("asks many hosts, a few at a time, and keeps their order", async () => {
     asked -= 1;
     return of("env-a", name, "b-1");
   };
-  const { machines } = await sshProvider.list("env-a", { directory: "", hosts: many, identityOf });
+  const { machines } = await sshProvider.list("env-a", { directory: "", hosts: many, identityOf, clouds: {} });
   expect(machines.map(({ machine }) => machine.name)).toEqual(many.map(({ name }) => name));
   expect(most).toBeLessThanOrEqual(16);
 });

@@ -15,6 +15,7 @@ const greetingBytes = 255;
 
 export const sshProvider: Provider = {
   name: "ssh",
+  isCloud: false,
 
   async status(machine: Machine): Promise<MachineStatus> {
     // Behind a jump host only a login tells; what can be asked without one is whether the way there is open.
@@ -41,7 +42,7 @@ export const sshProvider: Provider = {
       const asked = hosts.slice(next, next + askedAtOnce).map((host) => listingOf(host, environmentId, identityOf));
       listings.push(...(await Promise.all(asked)));
     }
-    return { machines: listings.flatMap(({ machines }) => machines), unasked: listings.flatMap(({ unasked }) => unasked) };
+    return { machines: listings.flatMap(({ machines }) => machines), things: [], unasked: listings.flatMap(({ unasked }) => unasked) };
   },
 
   /** It goes on without us. */
@@ -51,11 +52,15 @@ export const sshProvider: Provider = {
 async function listingOf(host: Machine, environmentId: string, identityOf: ListScope["identityOf"]): Promise<Listing> {
   try {
     const identity = await identityOf(host);
-    if (identity?.environmentId !== environmentId) return { machines: [], unasked: [] };
+    if (identity?.environmentId !== environmentId) return { machines: [], things: [], unasked: [] };
     const tag = identity.burst === undefined ? {} : { burst: identity.burst };
-    return { machines: [{ machine: { ...host, name: identity.machine, ...tag }, environmentId, ...tag, status: "running" }], unasked: [] };
+    return {
+      machines: [{ machine: { ...host, name: identity.machine, ...tag }, environmentId, ...tag, status: "running" }],
+      things: [],
+      unasked: [],
+    };
   } catch (error) {
-    return { machines: [], unasked: [{ machine: host, why: describeError(error) }] };
+    return { machines: [], things: [], unasked: [{ machine: host, why: describeError(error) }] };
   }
 }
 

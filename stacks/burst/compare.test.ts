@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { BurstRow, BurstState } from "../../agent/contract/ledger.ts";
-import { type Comparable, compare, type FoundMachine } from "./compare.ts";
+import { type Comparable, compare, type FoundMachine, type FoundThing } from "./compare.ts";
 
 const aRow = (id: string, state: BurstState, nodes = [`${id}-1`]): BurstRow => ({
   id,
@@ -41,6 +41,7 @@ const at = (given: Partial<Comparable>): Comparable => ({
   busy: new Set(),
   ledgerIsNew: false,
   unaskedOffers: new Set(),
+  things: [],
   ...given,
 });
 const kinds = (given: Partial<Comparable>) =>
@@ -80,6 +81,50 @@ describe("ledger, stacks and providers", () => {
 
   test("say what is leaked", () => {
     expect(kinds({ rows: [aRow("b-1", "leaked")], machines: [aMachine("b-1")], stacks: [aStack("b-1")] })).toEqual(["leaked b-1"]);
+  });
+});
+
+describe("what a cloud lists beside machines", () => {
+  const aThing = (burst: string, over: Partial<FoundThing> = {}) => ({ id: `disk-${burst}`, kind: "disk", burst, ...over });
+
+  test("belongs to nobody when its burst is not in the ledger, or has ended there", () => {
+    for (const rows of [[], [aRow("b-1", "gone")], [aRow("b-1", "intent")]]) {
+      const [finding, ...others] = compare(at({ rows, things: [aThing("b-1", { hourly: 0.002 })] }));
+      expect(finding).toEqual({
+        kind: "unknown-thing",
+        key: "thing disk-b-1",
+        burst: "b-1",
+        providerIds: ["disk-b-1"],
+        found: "the disk disk-b-1 of b-1 is there and costs 0.002 USD/hour, and the ledger has no such burst",
+        onlyTold: false,
+      });
+      expect(others).toEqual([]);
+    }
+  });
+
+  test("says nothing of a price where there is none", () => {
+    const [finding] = compare(at({ things: [aThing("b-1", { kind: "interface" })] }));
+    expect(finding?.found).toBe("the interface disk-b-1 of b-1 is there, and the ledger has no such burst");
+  });
+
+  test("is somebody's as long as its burst is on the way, there, on its way out, or leaked", () => {
+    for (const state of ["launching", "live", "draining", "retiring", "leaked"] as const) {
+      const found = compare(at({ rows: [aRow("b-1", state)], machines: [aMachine("b-1")], things: [aThing("b-1")] }));
+      expect(found.filter(({ kind }) => kind === "unknown-thing")).toEqual([]);
+    }
+  });
+
+  test("waits while its burst is being launched or destroyed, and while a machine is there that may take it along", () => {
+    expect(kinds({ things: [aThing("b-1")], busy: new Set(["b-1"]) })).toEqual([]);
+    expect(kinds({ things: [aThing("b-1"), aThing("b-2")], machines: [aMachine("b-1")] })).toEqual([
+      "unknown-machine b-1",
+      "unknown-thing b-2",
+    ]);
+  });
+
+  test("is only told when the ledger is a new one or can't be read", () => {
+    expect(kinds({ things: [aThing("b-1")], ledgerIsNew: true })).toEqual(["unknown-thing b-1 (told)"]);
+    expect(kinds({ things: [aThing("b-1")], rows: undefined })).toEqual(["unknown-thing b-1 (told)"]);
   });
 });
 

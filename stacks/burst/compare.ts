@@ -16,11 +16,21 @@ export interface FoundMachine {
   readonly isKept: boolean;
 }
 
+/** What a cloud lists beside machines, under this environment's tag and a burst's. */
+export interface FoundThing {
+  readonly id: string;
+  readonly kind: string;
+  readonly burst: string;
+  readonly hourly?: number | undefined;
+}
+
 export interface Comparable {
   /** Rows that are not gone; undefined when the ledger can't be read. */
   readonly rows: readonly BurstRow[] | undefined;
   readonly stacks: readonly { readonly burst: string; readonly providerIds: readonly string[] }[];
   readonly machines: readonly FoundMachine[];
+  /** What else of bursts is there: disks, addresses and the like. */
+  readonly things: readonly FoundThing[];
   /** Bursts that are being launched or destroyed right now, by this burster or another engine. */
   readonly busy: ReadonlySet<string>;
   /** The ledger is another one than before: what it does not know may still be wanted. */
@@ -31,19 +41,20 @@ export interface Comparable {
 
 /**
  * - `unknown-machine`: a machine of no burst that the ledger has in launching, live, draining or retiring;
+ * - `unknown-thing`: a disk, an address or the like of such a burst;
  * - `second-machine`: another machine of the same node has the stack's word;
  * - `lost-machine`: a burst that is live or draining, and its provider says that a machine of it is off or gone;
  * - `unknown-stack`: a stack of no such burst;
  * - `leaked`: could not be destroyed.
  */
-export type FindingKind = "unknown-machine" | "second-machine" | "lost-machine" | "unknown-stack" | "leaked";
+export type FindingKind = "unknown-machine" | "unknown-thing" | "second-machine" | "lost-machine" | "unknown-stack" | "leaked";
 
 export interface Finding {
   readonly kind: FindingKind;
   /** By which it is known again in the next comparison. */
   readonly key: string;
   readonly burst: string;
-  /** Provider ids of the machines it is about. */
+  /** Provider ids of the machines, or the thing, it is about. */
   readonly providerIds: readonly string[];
   /** A sentence. */
   readonly found: string;
@@ -69,6 +80,22 @@ export function compare(input: Comparable): Finding[] {
     const why = input.rows === undefined ? "the ledger can't be read" : "the ledger has no such burst";
     const found = `machine ${node} (${providerId}) of ${burst} is ${status}, and ${why}`;
     findings.push({ kind: "unknown-machine", key: `machine ${providerId}`, burst, providerIds: [providerId], found, onlyTold });
+  }
+
+  // Where a machine of that burst is unknown too, what hangs on it may go with it.
+  const withMachines = new Set(unknown.map(({ burst }) => burst));
+  for (const { id, kind, burst, hourly } of input.things) {
+    if (hasOwner(burst) || busy.has(burst) || withMachines.has(burst)) continue;
+    const price = hourly === undefined ? "" : ` and costs ${hourly} USD/hour`;
+    const found = `the ${kind} ${id} of ${burst} is there${price}, and ${input.rows === undefined ? "the ledger can't be read" : "the ledger has no such burst"}`;
+    findings.push({
+      kind: "unknown-thing",
+      key: `thing ${id}`,
+      burst,
+      providerIds: [id],
+      found,
+      onlyTold: input.rows === undefined || input.ledgerIsNew,
+    });
   }
 
   const recorded = new Map(stacks.map((stack) => [stack.burst, new Set(stack.providerIds)]));

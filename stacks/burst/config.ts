@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { describeError, SpillwayError } from "../../agent/contract/errors.ts";
+import { machine } from "../../agent/contract/machine.ts";
 import { burstPool } from "../burst-settings.ts";
 
 export const bursterConfig = z.object({
@@ -15,8 +16,14 @@ export const bursterConfig = z.object({
   caCert: z.string(),
   adminToken: z.string(),
   pools: z.record(z.string(), burstPool),
-  expireAfterMs: z.number().int().positive().describe("a machine that hears of no master for so long ends itself"),
+  expireAfterMs: z.number().int().positive().optional().describe("a machine that hears of no master for so long ends itself"),
   sweep: z.object({ everyMs: z.number().int().positive(), unknownAfterMs: z.number().int().nonnegative() }),
+  nearby: z
+    .object({ endpoint: z.string(), regions: z.record(z.string(), z.array(z.string())) })
+    .optional()
+    .describe("the master's URL inside its own network, and by burst pool the regions whose machines stand there"),
+  reach: z.literal("reverse").optional().describe("machines of clouds reach the master by tunnels that it holds to them"),
+  tunnels: z.array(machine).default([]).describe("of node pools, those that it holds tunnels to; read anew while it runs"),
   directory: z.string().describe("its own: backend, passphrase, this file"),
   machines: z.string().describe("directory of the environment's local machines"),
   logs: z.string(),
@@ -35,6 +42,8 @@ export function burstLayout(directory: string) {
     project: join(directory, "project"),
     /** The supervisor's and the burster's process ids. */
     unit: join(directory, "unit"),
+    /** The regions of clouds that were ever bought in. */
+    boughtIn: join(directory, "bought-in.json"),
     /** The ledger that was known last. */
     ledger: join(directory, "known-ledger.json"),
   };

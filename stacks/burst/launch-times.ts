@@ -5,6 +5,7 @@ import type { LaunchPhase } from "../../agent/contract/ledger.ts";
 /** The part of a launch that each phase of the bootstrap belongs to. */
 const partOf: Readonly<Record<string, LaunchPhase>> = {
   connect: "boot",
+  "host key": "ssh",
   facts: "ssh",
   preflight: "ssh",
   claim: "ssh",
@@ -60,5 +61,5 @@ export function launchTimes(now: () => number = Date.now) {
 }
 
 function isMachine(urn: string): boolean {
-  return /spillway:index:(Local|Ssh)Machine::/.test(urn);
+  return /spillway:index:(Local|Ssh)Machine::|aws:ec2\/instance:Instance::|azure-native:compute[^:]*:VirtualMachine::/.test(urn);
 }

@@ -2,14 +2,20 @@
 import type { Client } from "../../agent/contract/client.ts";
 import { withCrashPoint } from "../../agent/contract/crash-point.ts";
 import { describeError, SpillwayError } from "../../agent/contract/errors.ts";
-import type { BurstEvent, BurstRow, LaunchPhase } from "../../agent/contract/ledger.ts";
+import type { BurstEvent, BurstRow, LaunchPhase, LaunchProblem } from "../../agent/contract/ledger.ts";
 import { formatDuration } from "../../agent/contract/quantities.ts";
+import { placeOfOffer } from "../../providers/offers.ts";
+import { providerOf } from "../../providers/registry.ts";
+import { refusedBy } from "../cloud-refusal.ts";
+import { cloudsOf, loadClouds } from "../clouds.ts";
 import { engineWords } from "../engine-words.ts";
 import { trackProgress } from "../workflow/progress.ts";
+import { rememberPlace } from "./bought-in.ts";
 import type { BursterConfig } from "./config.ts";
 import { launchTimes } from "./launch-times.ts";
+import { endMachine, endThing, type Listing, listBurstMachines } from "./machines.ts";
 import { burstProgram } from "./program.ts";
-import { applyBurst } from "./stack.ts";
+import { applyBurst, knownStacks, refuseBusy } from "./stack.ts";
 
 export interface Operation {
   readonly config: BursterConfig;
@@ -39,6 +45,10 @@ export async function launchBurst(burst: string, operation: Operation): Promise<
   if (row?.state !== "launching") return;
   const leftMs = known.state === "intent" ? row.launchTimeoutMs : (row.at.launching ?? 0) + row.launchTimeoutMs - Date.now();
   if (leftMs <= 0) return await endLate(burst, operation, "");
+  if (row.provider === "aws" || row.provider === "azure")
+    rememberPlace(operation.config, { cloud: row.provider, region: placeOfOffer(row.offer).region });
+  // A cloud makes another machine when it is asked again: what a former run has made and nobody has recorded goes first.
+  if (known.state === "launching") await endUnrecorded(row, operation);
   const outOfTime = AbortSignal.timeout(leftMs);
   const times = launchTimes();
   const { onEvent, errors } = trackProgress({
@@ -49,7 +59,7 @@ export async function launchBurst(burst: string, operation: Operation): Promise<
     onNotice: operation.log,
   });
   try {
-    const program = burstProgram(operation.config, row);
+    const program = burstProgram(operation.config, row, await loadClouds(cloudsOf({ pools: {}, burst: operation.config })));
     const run = {
       signal: AbortSignal.any([operation.signal, outOfTime]),
       onEvent: (event: Parameters<typeof onEvent>[0]) => {
@@ -65,11 +75,35 @@ export async function launchBurst(burst: string, operation: Operation): Promise<
     const said = errors.length > 0 ? errors.join("; ") : (engineWords(error).split("\n")[0] ?? "");
     if (outOfTime.aborted) return await endLate(burst, operation, errors.join("; "));
     if (wasInterrupted(errors)) throw interrupted(burst, said, error);
-    return await fail(operation, burst, said);
+    return await fail(operation, burst, said, refusedBy(row.provider, errors.join("; ")));
   }
   for (const [phase, seconds] of Object.entries(times.seconds()))
     await report(operation, burst, { type: "time", phase: phase as LaunchPhase, seconds: Number(seconds.toFixed(3)) });
   await withCrashPoint("burst.launched", () => report(operation, burst, { type: "launched" }));
+}
+
+/**
+ * Ends what a cloud lists of a burst and its stack does not hold. Throws `burst-busy` while an engine is at work on it, and what
+ * the clouds say. `listed`: where they have just been asked.
+ */
+export async function endUnrecorded(
+  { id }: Pick<BurstRow, "id">,
+  { config, signal, log }: Pick<Operation, "config" | "signal" | "log">,
+  listed?: Pick<Listing, "machines" | "things">,
+): Promise<void> {
+  if (cloudsOf({ pools: {}, burst: config }).length === 0) return;
+  // What an engine that outlived its burster is making is recorded in a moment.
+  refuseBusy(config, id);
+  const ids = knownStacks(config).find(({ burst }) => burst === id)?.ids ?? [];
+  // Azure's ids know no case: the engine has them as Azure wrote them, machines are listed in one spelling.
+  const recorded = new Set([...ids].map((one) => one.toLowerCase()));
+  const isStrange = (thing: { readonly burst: string }, providerId: string) =>
+    thing.burst === id && !recorded.has(providerId.toLowerCase());
+  const { machines, things } = listed ?? (await listBurstMachines(config, signal));
+  for (const one of machines)
+    if (isStrange(one, one.machine.providerId) && providerOf(one.machine.provider).isCloud) await endMachine(config, one, log);
+  // Azure makes nothing under a name that is taken. What hangs on a machine goes with that.
+  for (const thing of things) if (thing.of === undefined && isStrange(thing, thing.id)) await endThing(thing, log);
 }
 
 /** For whoever watches; nothing depends on it. */
@@ -102,9 +136,9 @@ async function endLate(burst: string, operation: Operation, said: string): Promi
   await fail(operation, burst, said === "" ? late : `${late}: ${said}`);
 }
 
-async function fail(operation: Operation, burst: string, reason: string): Promise<void> {
+async function fail(operation: Operation, burst: string, reason: string, problem?: LaunchProblem): Promise<void> {
   operation.log(`${burst} failed to launch: ${reason}`);
-  await report(operation, burst, { type: "fail", reason: reason.slice(0, 1000) });
+  await report(operation, burst, { type: "fail", reason: reason.slice(0, 1000), ...(problem === undefined ? {} : { problem }) });
 }
 
 /** An engine that was killed says nothing, one whose plugin was killed says that its connection broke: neither is the offer's fault. */

@@ -4,20 +4,24 @@ import { describeError, SpillwayError } from "../../agent/contract/errors.ts";
 import type { BurstRow } from "../../agent/contract/ledger.ts";
 import { engineWords } from "../engine-words.ts";
 import { trackProgress } from "../workflow/progress.ts";
-import { type Operation, report } from "./launch.ts";
-import { endMachine, listBurstMachines, unaskedSentence } from "./machines.ts";
+import { endUnrecorded, type Operation, report } from "./launch.ts";
+import { endMachine, endThing, listBurstMachines, unaskedSentence } from "./machines.ts";
 import { destroyBurst, knownStacks, removeBurstStack } from "./stack.ts";
 
 /** Tries before what can't be destroyed in its time is told as leaked: after a sleep of the computer the first one fails for no reason. */
 const triesBeforeLeak = 3;
+/** ms; what one try gets at least of the time that a destruction may take. */
+const leastTryMs = 30_000;
 
 /**
  * Throws when something of it is left, and the row stays as it is: it is tried again, and a row that is `retiring` for
  * longer than its teardown may take becomes `leaked`. `tries`: how often it was tried before.
  */
 export async function retireBurst(row: BurstRow, operation: Operation, tries: number): Promise<void> {
+  // A cloud's plugin waits for 20 minutes until an instance has ended: a cloud that lies would be told as leaked after an hour.
+  const outOfTime = AbortSignal.timeout(Math.max(leastTryMs, row.teardownMs / triesBeforeLeak));
   try {
-    await destroyEverything(row, operation);
+    await destroyEverything(row, { ...operation, signal: AbortSignal.any([operation.signal, outOfTime]) });
   } catch (error) {
     if (operation.signal.aborted || isMastersSilence(error)) throw error;
     const busyMs = error instanceof SpillwayError && error.code === "burst-busy" ? row.launchTimeoutMs : 0;
@@ -43,13 +47,20 @@ async function destroyEverything(row: Pick<BurstRow, "id" | "nodes" | "offer">, 
   // Of a host that nothing was done to silence says nothing; any other has to be asked while its stack still names it.
   const wasTouched = knownStacks(config).some(({ burst, hasNodes }) => burst === row.id && hasNodes);
   if (silent !== undefined && wasTouched) throw stillThere(row.id, unaskedSentence(silent));
+  // The engine deletes an interface only when no machine has it: one that Azure was still making when it was aborted has.
+  await endUnrecorded(row, operation, before);
   await destroyStack(row.id, operation);
-  const { machines } = await listBurstMachines(config, signal);
+  const { machines, things } = await listBurstMachines(config, signal);
   for (const one of machines.filter(({ burst }) => burst === row.id)) await endMachine(config, one, log);
   // A run that was killed may have declared a node and recorded nothing.
   for (const node of row.nodes) await withCrashPoint("node.forget", () => client.removeNode(node));
+  const between = machines.length > 0 ? await listBurstMachines(config, signal) : { things };
+  for (const one of between.things.filter(({ burst }) => burst === row.id)) await endThing(one, log);
   const after = await listBurstMachines(config, signal);
   const left = after.machines.filter(({ burst }) => burst === row.id);
+  const hanging = after.things.filter(({ burst }) => burst === row.id);
+  if (left.length === 0 && hanging.length > 0)
+    throw stillThere(row.id, `${hanging.map(({ kind, id }) => `the ${kind} ${id}`).join(", ")} is still listed`);
   if (left.length > 0) throw stillThere(row.id, `${left.map(({ machine }) => machine.name).join(", ")} is still listed`);
 }
 

@@ -9,16 +9,23 @@ import { type Client, createClient } from "../../agent/contract/client.ts";
 import { describeError, SpillwayError } from "../../agent/contract/errors.ts";
 import type { BurstRow } from "../../agent/contract/ledger.ts";
 import { productVersion } from "../../agent/contract/version.ts";
+import type { Catalog } from "../../providers/provider.ts";
+import { cachedCatalog, currentCatalog } from "../price-cache.ts";
 import type { BursterConfig } from "./config.ts";
 import { isNewLedger, knownLedger, rememberLedger } from "./known-ledger.ts";
 import { launchBurst } from "./launch.ts";
-import { offersOf } from "./offers.ts";
+import { cloudPlaces, offersOf } from "./offers.ts";
 import { retireBurst } from "./retire.ts";
 import { findPulumi, prepareBackend } from "./stack.ts";
 import { type SweeperState, sweep } from "./sweep.ts";
+import { bursterTunnels, machinesToReach, type TunnelTelling } from "./tunnels.ts";
 
 const reportEveryMs = 5000;
+/** Spot prices move within hours (EC2 User Guide, "View Spot Instance pricing history"). */
+const pricesFreshForMs = 3_600_000;
+const pricesEveryMs = 600_000;
 const waitForWorkMs = 20_000;
+const tunnelsEveryMs = 2000;
 const retryMs = { least: 250, most: 5000, again: 1000 };
 /** Engines that run at a time: each is a process of some hundred MiB, with a plugin beside it, and a launch has a time limit. */
 const maxEngines = Math.min(8, Math.max(2, availableParallelism()));
@@ -44,9 +51,16 @@ export async function runBurster(
   const waiting = new Map<string, { readonly until: number; readonly tries: number }>();
   const sweeper: SweeperState = { since: new Map(), told: new Set() };
   const running = new Set<Promise<void>>();
+  const tunnels = config.reach === "reverse" ? bursterTunnels(config, { tell: tellTunnel, isEnding }) : undefined;
+  let catalogs: readonly Catalog[] = cloudPlaces(config.pools).flatMap((place) => cachedCatalog(place) ?? []);
   let rows: readonly BurstRow[] | undefined;
   let revision = 0;
   let ledger: string | undefined;
+
+  /** Its machines go, or are gone. */
+  function isEnding(burst: string): boolean {
+    return rows !== undefined && ["retiring", "leaked", undefined].includes(rows.find(({ id }) => id === burst)?.state);
+  }
 
   function start(row: BurstRow, kind: Working["kind"]): void {
     const stop = new AbortController();
@@ -131,8 +145,25 @@ export async function runBurster(
 
   const sayWhoIAm = () =>
     client
-      .reportBurster({ holder: config.holder, host: hostname(), pid: process.pid, version: productVersion, offers: offersOf(config.pools) })
+      .reportBurster({
+        holder: config.holder,
+        host: hostname(),
+        pid: process.pid,
+        version: productVersion,
+        offers: offersOf(config.pools, catalogs),
+      })
       .then(() => undefined);
+
+  /** What is kept on this computer counts at once; what is older than it may be is asked for anew. */
+  const learnPrices = async () => {
+    for (const place of cloudPlaces(config.pools)) {
+      const catalog = await currentCatalog(place, { freshForMs: pricesFreshForMs, onDoubt: log, signal }).catch((error: unknown) =>
+        log(describeError(error)),
+      );
+      if (catalog !== undefined)
+        catalogs = [...catalogs.filter(({ provider, region }) => provider !== place.cloud || region !== place.region), catalog];
+    }
+  };
 
   const sweepOnce = async () => {
     // Before anything was read there is no ledger that could be another one.
@@ -148,8 +179,27 @@ export async function runBurster(
       if (row.state === "leaked" && !working.has(row.id) && working.size < maxEngines) start(row, "retire");
   };
 
-  await Promise.all([repeat(reportEveryMs, sayWhoIAm), takeWork(), repeat(config.sweep.everyMs, sweepOnce)]);
+  /** The master may be away: then it hears of the next change, and the log has this one. */
+  function tellTunnel(telling: TunnelTelling): void {
+    log(telling.message);
+    client.tellBurst({ holder: config.holder, ...telling }).catch((error: unknown) => log(describeError(error)));
+  }
+
+  const holdTunnels = async () => {
+    const wanted = machinesToReach(config, log);
+    if (wanted !== undefined) tunnels?.want(wanted);
+  };
+
+  await Promise.all([
+    ...(tunnels === undefined ? [] : [repeat(tunnelsEveryMs, holdTunnels)]),
+    repeat(reportEveryMs, sayWhoIAm),
+    takeWork(),
+    repeat(config.sweep.everyMs, sweepOnce),
+    repeat(pricesEveryMs, learnPrices),
+  ]);
   await Promise.allSettled(running);
+  // Last, so that agents are without their master for no longer than it takes to start another burster.
+  tunnels?.close();
   client.dispose();
 }
 

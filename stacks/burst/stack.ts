@@ -33,6 +33,8 @@ export interface EngineRun {
 export interface KnownStack {
   readonly burst: string;
   readonly machines: readonly Machine[];
+  /** Ids of all that it holds, also of machines that a cloud has made and nobody has reached yet. */
+  readonly ids: ReadonlySet<string>;
   /** Whether an agent was, or may have been, put on one of them. */
   readonly hasNodes: boolean;
 }
@@ -155,7 +157,10 @@ function isUnreadable(config: Pick<BursterConfig, "directory">, burst: string): 
   }
 }
 
-const resource = z.object({ type: z.string(), outputs: z.record(z.string(), z.unknown()).default({}) });
+/** Our resources that yield a machine. */
+const machineTypes = ["LocalMachine", "SshMachine", "CloudHost"].map((type) => `spillway:index:${type}`);
+
+const resource = z.object({ type: z.string(), id: z.string().optional(), outputs: z.record(z.string(), z.unknown()).default({}) });
 const checkpoint = z.object({
   checkpoint: z.object({
     latest: z.object({ resources: z.array(resource).default([]), pending_operations: z.array(z.object({ resource })).nullish() }).nullish(),
@@ -177,14 +182,18 @@ function readState(file: string): Omit<KnownStack, "burst"> {
     const { latest } = checkpoint.parse(JSON.parse(readFileSync(file, "utf8"))).checkpoint;
     const resources = latest?.resources ?? [];
     const machines = resources.flatMap(({ type, outputs }) => {
-      const parsed = type.endsWith("Machine") ? machine.safeParse(outputs.machine) : undefined;
+      const parsed = machineTypes.includes(type) ? machine.safeParse(outputs.machine) : undefined;
       return parsed?.success === true ? [parsed.data] : [];
     });
     const begun = [...resources, ...(latest?.pending_operations ?? []).map((operation) => operation.resource)];
-    return { machines, hasNodes: begun.some(({ type }) => type === "spillway:index:Node") };
+    return {
+      machines,
+      ids: new Set(resources.flatMap(({ id }) => id ?? [])),
+      hasNodes: begun.some(({ type }) => type === "spillway:index:Node"),
+    };
   } catch {
     // Written just now, or removed; who asks again sees what it has become.
-    return { machines: [], hasNodes: true };
+    return { machines: [], ids: new Set(), hasNodes: true };
   }
 }
 
@@ -226,16 +235,20 @@ async function openWorkspace(config: BursterConfig, program?: PulumiFn): Promise
   });
 }
 
-async function openStack(config: BursterConfig, burst: string, program: PulumiFn): Promise<Stack> {
+/** Throws `burst-busy` when an engine is at work on it; one whose burster is dead is ended after a while. */
+export function refuseBusy(config: BursterConfig, burst: string): void {
   const busy = engineAtWork(config, burst);
-  if (busy !== undefined) {
-    endOrphan(busy.pid);
-    throw new SpillwayError(`another engine (process ${busy.pid}) is at work on it`, {
-      code: "burst-busy",
-      where: `burst/${burst}`,
-      hint: "It is tried again in a moment. An engine that hangs can be ended: kill that process.",
-    });
-  }
+  if (busy === undefined) return;
+  endOrphan(busy.pid);
+  throw new SpillwayError(`another engine (process ${busy.pid}) is at work on it`, {
+    code: "burst-busy",
+    where: `burst/${burst}`,
+    hint: "It is tried again in a moment. An engine that hangs can be ended: kill that process.",
+  });
+}
+
+async function openStack(config: BursterConfig, burst: string, program: PulumiFn): Promise<Stack> {
+  refuseBusy(config, burst);
   const workspace = await openWorkspace(config, program);
   const name = stackName(burst);
   // Which of the two it is is known: asking Pulumi for either would start it once more.

@@ -11,7 +11,7 @@ import { compare, type Finding } from "./compare.ts";
 import type { BursterConfig } from "./config.ts";
 import { isNewLedger } from "./known-ledger.ts";
 import { report } from "./launch.ts";
-import { endMachine, type Listing, listBurstMachines, unaskedSentence } from "./machines.ts";
+import { endMachine, endThing, type Listing, listBurstMachines, unaskedSentence } from "./machines.ts";
 import { destroyStack, retireBurst } from "./retire.ts";
 import { engineAtWork, knownStacks } from "./stack.ts";
 
@@ -49,7 +49,7 @@ export async function lookAround(config: BursterConfig, { readLedger, busy = () 
   const findings = compare({
     rows: ledger?.rows,
     ledgerIsNew: ledger !== undefined && isNewLedger(config, ledger.id),
-    stacks: stacks.map(({ burst, machines }) => ({ burst, providerIds: machines.map(({ providerId }) => providerId) })),
+    stacks: stacks.map(({ burst, machines, ids }) => ({ burst, providerIds: [...machines.map(({ providerId }) => providerId), ...ids] })),
     machines: listing.machines.map(({ machine, burst, status }) => ({
       providerId: machine.providerId,
       node: machine.name,
@@ -57,13 +57,14 @@ export async function lookAround(config: BursterConfig, { readLedger, busy = () 
       status,
       isKept: providerOf(machine.provider).endCommand(machine).length === 0,
     })),
+    things: listing.things,
     busy: working,
     unaskedOffers: new Set(listing.unasked.map(({ machine: { pool, name } }) => `${pool}/${name}`)),
   });
   const isSettled =
     working.size === 0 &&
     listing.unasked.length === 0 &&
-    findings.every(({ kind }) => kind !== "unknown-machine" && kind !== "unknown-stack");
+    findings.every(({ kind }) => kind !== "unknown-machine" && kind !== "unknown-thing" && kind !== "unknown-stack");
   return { findings, listing, ledger, isSettled };
 }
 
@@ -91,6 +92,12 @@ export async function mend(finding: Finding, { listing, ledger }: Look, mending:
         await withCrashPoint("node.forget", () => client.removeNode(one.machine.name));
       }
       return `ended ${found.map(({ machine }) => machine.name).join(", ")} of ${burst}`;
+    }
+    case "unknown-thing": {
+      await refuseWanted(client, burst);
+      const found = listing.things.filter(({ id }) => finding.providerIds.includes(id));
+      for (const one of found) await endThing(one, log);
+      return `deleted what was left of ${burst}`;
     }
     case "unknown-stack":
       await refuseWanted(client, burst);

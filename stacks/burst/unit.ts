@@ -19,7 +19,7 @@ const stopTimeoutMs = 60_000;
 
 /** Environment variables that the burster needs and that `up` has. */
 const inherited =
-  /^(PATH|HOME|USER|LOGNAME|LANG|LC_ALL|TZ|TMPDIR|SSH_AUTH_SOCK|NODE_COMPILE_CACHE|XDG_CACHE_HOME|PULUMI_HOME|SPILLWAY_(CACHE|CRASH_AT|CRASH_MARKER))$/;
+  /^(PATH|HOME|USER|LOGNAME|LANG|LC_ALL|TZ|TMPDIR|SSH_AUTH_SOCK|NODE_COMPILE_CACHE|XDG_CACHE_HOME|PULUMI_HOME|SPILLWAY_(CACHE|PRICES|CRASH_AT|CRASH_MARKER|(AWS|AZURE)_\w+)|(AWS|ARM|AZURE)_\w+)$/;
 
 /** Those of this process's variables that a burster started from here runs with. */
 export function variablesToKeep(variables: Readonly<Record<string, string | undefined>> = process.env): Record<string, string> {

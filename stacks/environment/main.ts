@@ -1,4 +1,4 @@
 /** What `pulumi up` runs in this folder. */
 import { environmentProgram } from "../program.ts";
 
-export const { masterUrl, ca, pool, leftOut, login } = environmentProgram();
+export const { masterUrl, ca, pool, leftOut, guardsSetAside, login } = await environmentProgram();

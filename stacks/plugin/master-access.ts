@@ -73,6 +73,8 @@ export async function waitFor(options: {
   readonly timeoutMs: number;
   readonly probe: () => Promise<string | undefined>;
   readonly signal: AbortSignal;
+  /** 50 where the wait is short. */
+  readonly pollMs?: number;
 }): Promise<void> {
   const deadline = Date.now() + options.timeoutMs;
   let missing: string | undefined;
@@ -83,7 +85,7 @@ export async function waitFor(options: {
     } catch (error) {
       missing = error instanceof Error ? error.message : String(error);
     }
-    await delay(50);
+    await delay(options.pollMs ?? 50, undefined, { signal: options.signal }).catch(() => undefined);
   } while (Date.now() < deadline && !options.signal.aborted);
   if (options.signal.aborted) throw cancelled();
   throw new SpillwayError(`${options.what} within ${options.timeoutMs / 1000} s did not come true: ${missing}`, {

@@ -20,7 +20,7 @@ import { rememberLedger } from "../burst/known-ledger.ts";
 import { readSettings } from "../settings-file.ts";
 import { type StateLayout, stateLayout } from "../state-layout.ts";
 import { trustVariables } from "../trusted-key.ts";
-import { mastersMachine, type WantedMachine, wantedMachines } from "../wanted-machines.ts";
+import { isCloudMachine, mastersMachine, type WantedCloudMachine, type WantedMachine, wantedMachines } from "../wanted-machines.ts";
 import { type Adoption, type AdoptionInput, type Asked, adoptionOf } from "./adoption.ts";
 import { destroy } from "./destroy.ts";
 import { type KnownMachines, knownMachines } from "./machines.ts";
@@ -54,8 +54,18 @@ export async function lookForAdoption(environment: string, options: LookOptions)
   const layout = stateLayout(environment);
   const known = await knownMachines(environment);
   if (known.isComplete) throw stateIsThere(environment);
-  const wanted = wantedMachines(settings);
-  const carrier = mastersMachine(wanted, settings);
+  const all = wantedMachines(settings);
+  const inCloud = all.find(isCloudMachine);
+  if (inCloud !== undefined) {
+    throw new SpillwayError("machines of clouds can't be adopted yet: only their cloud's tags know them", {
+      code: "adopt-cloud",
+      where: `machine ${inCloud.name}`,
+      hint: `List them there by the tag spillway:environment = ${environment}.`,
+    });
+  }
+  const wanted = all.filter((one): one is OwnMachine => !isCloudMachine(one));
+  const master = mastersMachine(all, settings).name;
+  const carrier = wanted.find(({ name }) => name === master) as OwnMachine;
   const keys = new Map<string, string>();
   const asked: Asked[] = [];
   const { pins, ...first } = await askCarrier(carrier, layout, keys, options);
@@ -103,13 +113,16 @@ function begunBy({ environmentId, hasRoles }: KnownMachines): AdoptionInput["beg
   return environmentId === undefined ? undefined : { environmentId, hasRoles };
 }
 
+/** One that no cloud has made. */
+type OwnMachine = Exclude<WantedMachine, WantedCloudMachine>;
+
 interface CarrierAnswer extends Omit<Asked, "isCarrier"> {
   readonly pins: readonly PinLine[] | undefined;
 }
 
 /** Its own key is not among the pins that it holds: the settings name it, or the operator does. */
 async function askCarrier(
-  carrier: WantedMachine,
+  carrier: OwnMachine,
   layout: StateLayout,
   keys: Map<string, string>,
   options: LookOptions,
@@ -136,7 +149,7 @@ function withName(trusted: ReadonlyMap<string, string>, carrier: string): Readon
 }
 
 async function askMachine(
-  one: WantedMachine,
+  one: OwnMachine,
   layout: StateLayout,
   keys: ReadonlyMap<string, string>,
   signal: AbortSignal | undefined,
@@ -198,12 +211,12 @@ function sshMachineOf(one: SshWanted, keys: ReadonlyMap<string, string>): Machin
   return machineOfHost(one.pool, one.host, { hostKey: keys.get(one.name) });
 }
 
-async function machineOf(one: WantedMachine, layout: StateLayout, keys: ReadonlyMap<string, string>): Promise<Machine | undefined> {
+async function machineOf(one: OwnMachine, layout: StateLayout, keys: ReadonlyMap<string, string>): Promise<Machine | undefined> {
   if (one.provider === "ssh") return sshMachineOf(one, keys);
   const id = readLocalRecord(layout, one.name)?.environmentId;
   if (id === undefined) return undefined;
   const identityOf = () => Promise.resolve(undefined);
-  const { machines } = await providerOf("local").list(id, { directory: layout.machines, hosts: [], identityOf });
+  const { machines } = await providerOf("local").list(id, { directory: layout.machines, hosts: [], identityOf, clouds: {} });
   return machines.find(({ machine, status }) => machine.name === one.name && status === "running")?.machine;
 }
 

@@ -2,6 +2,8 @@
 import { teardownVariables } from "../node-removal.ts";
 import { readSettings } from "../settings-file.ts";
 import { stateLayout } from "../state-layout.ts";
+import { cloudTraces, endTraces, endUnrecordedMachines, forgetTraces } from "./end-in-clouds.ts";
+import { knownMachines } from "./machines.ts";
 import { type ProgressOptions, trackProgress } from "./progress.ts";
 import { engineFailure, parallel } from "./up.ts";
 import { deleteOwnState, explained, openStack, ownsBackend, stackExists } from "./workspace.ts";
@@ -28,12 +30,25 @@ export async function destroy(environment: string, options: ProgressOptions & { 
   const progress = trackProgress(options);
   Object.assign(process.env, teardownVariables);
   if (options.forget === true) process.env.SPILLWAY_FORGET = environment;
+  const traces = await cloudTraces(environment);
+  const destroyRecorded = (more: { readonly refresh?: true } = {}) =>
+    explained(environment, () => stack.destroy({ parallel, onEvent: progress.onEvent, color: "never", ...more }));
   try {
-    await explained(environment, () => stack.destroy({ parallel, onEvent: progress.onEvent, color: "never" }));
+    if (traces !== undefined) await endUnrecordedMachines(environment, traces, options.onNotice);
+    await destroyRecorded().catch(async (error: unknown) => {
+      // What a killed run has made and nobody recorded may hold what the engine is to delete: a subnet its network, an interface
+      // its address. Only once master and nodes have gone in order.
+      if (traces === undefined || progress.errors.length === 0 || (await knownMachines(environment)).hasRoles) throw error;
+      await endTraces(environment, traces, options.onNotice);
+      await destroyRecorded({ refresh: true });
+    });
+    // Before the state goes, which alone knows the environment's id.
+    if (traces !== undefined) await endTraces(environment, traces, options.onNotice);
     await stack.workspace.removeStack(environment, { preserveConfig: true });
   } catch (error) {
     throw engineFailure(error, progress.errors, `./spillway destroy ${environment}`);
   }
+  forgetTraces(environment);
   deleteOwnState(environment);
   return { changes: progress.changes(), logs: layout.logs };
 }

@@ -8,13 +8,16 @@ import { rememberLedger } from "../burst/known-ledger.ts";
 import { unaskedSentence } from "../burst/machines.ts";
 import { type Look, lookAround, type Mending, mend } from "../burst/sweep.ts";
 import { isBursterRunning, startBurster } from "../burst/unit.ts";
+import { cloudScopes } from "../cloud-scopes.ts";
 import { isUnreachable, withPatientMaster } from "../plugin/master-access.ts";
 import { readSettings } from "../settings-file.ts";
 import { stateLayout } from "../state-layout.ts";
+import { listClouds } from "./found-in-clouds.ts";
 import { knownMachines } from "./machines.ts";
+import { namesRole, roleAtAzure } from "./role-at-azure.ts";
 
 export interface FsckFinding {
-  readonly kind: Finding["kind"] | "unknown-pool-machine" | "burster-stopped" | "unasked";
+  readonly kind: Finding["kind"] | "unknown-pool-machine" | "unknown-pool-thing" | "burster-stopped" | "unasked";
   readonly burst?: string;
   /** A sentence. */
   readonly found: string;
@@ -52,7 +55,7 @@ export async function fsck(
 ): Promise<FsckResult> {
   readSettings(environment);
   const layout = stateLayout(environment);
-  const findings: FsckFinding[] = await strangePoolMachines(environment);
+  const findings: FsckFinding[] = await strangeInPools(environment);
   const config = readBursterConfig(layout.bursts);
   if (config === undefined) return { ledgerProblem: undefined, looked: { machines: 0, bursts: 0 }, findings };
   const client = createClient({ url: config.endpoint, ca: config.caCert, token: config.adminToken, environment });
@@ -130,22 +133,58 @@ function nextOf({ kind, onlyTold }: Finding, { ledger }: Look, environment: stri
   return `./spillway fsck --fix ${environment} ends it.`;
 }
 
-/** Machines that bear the environment's tag and are in no stack. They are never deleted unasked: an interrupted `up` may have made them, and the next takes them over. */
-async function strangePoolMachines(environment: string): Promise<FsckFinding[]> {
-  const { environmentId, machines } = await knownMachines(environment);
+/**
+ * Machines that bear the environment's tag, and disks, addresses and the like that hang on none, which are in no stack. They
+ * are never deleted unasked: an interrupted `up` may have made them, and the next takes the machines over.
+ */
+async function strangeInPools(environment: string): Promise<FsckFinding[]> {
+  const { environmentId, machines, ids } = await knownMachines(environment);
   if (environmentId === undefined) return [];
-  const known = new Set(machines.map(({ machine }) => machine.providerId));
-  const scope = {
+  // Azure writes one id in several cases.
+  const known = new Set([...machines.map(({ machine }) => machine.providerId), ...ids].map((id) => id.toLowerCase()));
+  const { pools, burst: bursts } = readSettings(environment);
+  // The environment has networks of its own also where it only bursts.
+  const clouds = cloudScopes([...Object.values(pools), ...Object.values(bursts?.pools ?? {})]);
+  const local = providerOf("local").list(environmentId, {
     directory: stateLayout(environment).machines,
     hosts: [],
     identityOf: () => Promise.reject(new SpillwayError("bug: no host is asked here", { code: "bug" })),
-  };
-  const listed = await providerOf("local").list(environmentId, scope);
-  return listed.machines
-    .filter(({ machine, burst }) => burst === undefined && !known.has(machine.providerId))
-    .map(({ machine }) => ({
-      kind: "unknown-pool-machine" as const,
-      found: `machine ${machine.name} (${machine.providerId}) is there and in no stack`,
-      next: `An interrupted up may have made it: ./spillway up ${environment} takes it over.`,
+    clouds,
+  });
+  const listings = [await local, ...(await listClouds(environment, environmentId, clouds))];
+  const strangers = listings
+    .flatMap((listing) => listing.machines)
+    .filter(({ machine, burst }) => burst === undefined && !known.has(machine.providerId.toLowerCase()))
+    .map(({ machine: { name, providerId } }) => {
+      // What an engine had asked for before it was killed may come after the next one has asked again.
+      const first = machines.find(({ machine }) => machine.name === name)?.machine.providerId;
+      return {
+        kind: "unknown-pool-machine" as const,
+        found: `machine ${name} (${providerId}) is there and in no stack`,
+        next:
+          first === undefined
+            ? `An interrupted up may have made it: ./spillway up ${environment} takes it over.`
+            : `It is a second one beside ${first}: end it in its cloud, or keep it until ./spillway destroy ${environment} does.`,
+      };
+    });
+  const things = listings
+    .flatMap((listing) => listing.things)
+    .filter(({ id, burst, of }) => burst === undefined && of === undefined && !known.has(id.toLowerCase()))
+    .map(({ id, kind, provider, hourly }) => ({
+      kind: "unknown-pool-thing" as const,
+      found: `the ${kind} ${id} in ${provider} is in no stack${hourly === undefined ? "" : ` and costs ${hourly} USD/hour`}`,
+      next: `An interrupted up may have made it: delete it there, or keep it until ./spillway destroy ${environment} does.`,
     }));
+  const role = await roleAtAzure(environmentId, clouds);
+  const roles =
+    role === undefined || namesRole(ids, role)
+      ? []
+      : [
+          {
+            kind: "unknown-pool-thing" as const,
+            found: `the role ${role.id} in azure is in no stack`,
+            next: `An interrupted up may have made it: ./spillway up ${environment} makes it again, ./spillway destroy ${environment} deletes it.`,
+          },
+        ];
+  return [...strangers, ...things, ...roles];
 }

@@ -41,7 +41,7 @@ describe("the machines in a stack's state", () => {
 
   test("are none in a stack that holds nothing yet", () => {
     for (const exported of [undefined, null, {}, { resources: [] }]) {
-      expect(machinesIn(exported)).toEqual({ environmentId: undefined, machines: [], isComplete: false, hasRoles: false });
+      expect(machinesIn(exported)).toEqual({ environmentId: undefined, machines: [], ids: new Set(), isComplete: false, hasRoles: false });
     }
   });
 });

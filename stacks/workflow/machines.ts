@@ -18,16 +18,22 @@ export interface KnownMachines {
   /** The environment's UUID; undefined before it has one. */
   readonly environmentId: string | undefined;
   readonly machines: readonly KnownMachine[];
+  /** Ids of all that the state holds, also of machines that a cloud has made and nobody has reached yet. */
+  readonly ids: ReadonlySet<string>;
   /** Whether an `up` has come to its end once, and no destroy has begun since. */
   readonly isComplete: boolean;
   /** Whether a master or a node was ever made by it. */
   readonly hasRoles: boolean;
 }
 
-const machineTypes = ["spillway:index:SshMachine", "spillway:index:LocalMachine"];
+const machineTypes = ["spillway:index:SshMachine", "spillway:index:LocalMachine", "spillway:index:CloudHost"];
 const roleTypes = ["spillway:index:Master", "spillway:index:Node"];
 const deployment = z.object({
-  resources: z.array(z.object({ urn: z.string(), type: z.string(), outputs: z.record(z.string(), z.unknown()).default({}) })).default([]),
+  resources: z
+    .array(
+      z.object({ urn: z.string(), id: z.string().optional(), type: z.string(), outputs: z.record(z.string(), z.unknown()).default({}) }),
+    )
+    .default([]),
 });
 const machineOutputs = z.object({
   machine,
@@ -40,7 +46,7 @@ const authorityOutputs = z.object({ environmentId: z.string() });
 
 /** Nothing where there is no state. */
 export async function knownMachines(environment: string): Promise<KnownMachines> {
-  const nothing = { environmentId: undefined, machines: [], isComplete: false, hasRoles: false };
+  const nothing = { environmentId: undefined, machines: [], ids: new Set<string>(), isComplete: false, hasRoles: false };
   // Asked before Pulumi, which would make a backend and a passphrase for it.
   if (ownsBackend(environment) && !stackExists(environment)) return nothing;
   try {
@@ -63,7 +69,13 @@ export function machinesIn(exported: unknown): KnownMachines {
   });
   const isComplete = resources.some(({ type }) => type === "spillway:index:PoolGuard");
   const hasRoles = resources.some(({ type }) => roleTypes.includes(type));
-  return { environmentId: authority.data?.environmentId, machines, isComplete, hasRoles };
+  return {
+    environmentId: authority.data?.environmentId,
+    machines,
+    ids: new Set(resources.flatMap(({ id }) => id ?? [])),
+    isComplete,
+    hasRoles,
+  };
 }
 
 /** Whether a person who typed this means that machine: by its name, or by its address where only one has it. */

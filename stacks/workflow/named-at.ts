@@ -14,7 +14,7 @@ export function namedAt(environment: string, settings: EnvironmentSettings, { po
 
 function placeOf(settings: EnvironmentSettings, pool: string, name: string): (string | number)[] {
   const one = settings.pools[pool];
-  if (one?.provider === "local") return ["pools", pool, "count"];
+  if (one !== undefined && one.provider !== "ssh") return ["pools", pool, "count"];
   const listed = one === undefined ? [] : listedHosts(pool, one, settings.jumps);
   const entry = listed.find(({ host }) => host.name === name)?.entry;
   return entry === undefined ? ["pools", pool, "hosts"] : ["pools", pool, "hosts", entry];

@@ -1,5 +1,6 @@
 /** Engine events → what a person reads: one row per resource, its steps while it runs, its seconds when it is done. */
 import type { EngineEvent } from "@pulumi/pulumi/automation/index.js";
+import { refusalWords } from "../cloud-refusal.ts";
 
 export type RowState = "running" | "done" | "failed";
 
@@ -39,6 +40,7 @@ const operations: Record<string, string> = {
 };
 const typeNames: Record<string, string> = {
   Authority: "authority",
+  InstanceChoice: "machine type",
   LocalMachine: "machine",
   SshMachine: "host",
   Preflight: "preflight",
@@ -94,7 +96,8 @@ export function trackProgress({ onRow, onNotice, now = Date.now }: ProgressOptio
       const text = plainText(said.message);
       if (text === "") return;
       if (said.severity === "error") {
-        if (!isFrame(text)) errors.push(text);
+        const words = refusalWords(text, said.urn);
+        if (!isFrame(text) && !errors.includes(words)) errors.push(words);
       } else if (said.ephemeral === true && said.urn !== undefined) {
         if (rowName(said.urn) !== typeNames.Rollout || !roleRow(text)) row(said.urn, "running", text);
       } else if (said.severity === "warning" || (said.severity === "info" && said.urn !== undefined && isOurs(said.urn))) onNotice(text);
@@ -118,6 +121,7 @@ export function rowName(urn: string): string {
   const kind = type.split(":").at(-1) ?? "";
   const word = typeNames[kind] ?? kind;
   if (kind === "LocalMachine" || kind === "SshMachine") return `${word} ${name}`;
+  if (kind === "InstanceChoice") return `${word} of ${name.replace(/^type-/, "")}`;
   return kind === "Node" ? `${word} ${name.replace(/^node-/, "")}` : word;
 }
 
@@ -132,10 +136,16 @@ function isFrame(text: string): boolean {
 }
 
 function plainText(message: string): string {
-  return message
-    .replaceAll(/<\{%[^%]*%\}>/g, "")
-    .replace(/^(creating|updating|deleting|reading|refreshing) urn:\S+: /, "")
-    .replace(/^(1 error occurred:\s*\n\s*\* )/, "")
-    .replace(/^(creating|updating|deleting|reading) urn:\S+: /, "")
-    .trim();
+  return (
+    message
+      .replaceAll(/<\{%[^%]*%\}>/g, "")
+      .replace(/^(creating|updating|deleting|reading|refreshing) urn:\S+: /, "")
+      .replace(/^(1 error occurred:\s*\n\s*\* )+/, "")
+      .replace(/^(creating|updating|deleting|reading) urn:\S+: /, "")
+      // A program that failed: the language host puts every input on the way before the reason, and its stack after it.
+      .replace(/^(Unhandled exception: )?(Error: )?(?=error serializing property )/, "")
+      .replaceAll(/error serializing property "[^"]*": /g, "")
+      .replaceAll(/\n\s+at .*$/gm, "")
+      .trim()
+  );
 }

@@ -89,7 +89,7 @@ export async function pinHostKey(environment: string, keys: HostKeys, options: P
   workspace.envVars = { ...workspace.envVars, ...trustVariable(machine.name, presented) };
   const progress = trackProgress(options);
   try {
-    const program = async () => ({ ...environmentProgram() });
+    const program = async () => ({ ...(await environmentProgram()) });
     await explained(environment, () =>
       stack.up({ program, target: [urn], parallel, refresh: false, onEvent: progress.onEvent, color: "never" }),
     );

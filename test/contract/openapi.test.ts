@@ -36,17 +36,19 @@ test("docs/openapi.json is what the code serves", () => {
   expect(checkedIn, "the API has changed: `npm run openapi` renews docs/openapi.json").toEqual(document);
 });
 
-test.each(operations)("$name is described", ({ path, operationId, summary, tags, parameters = [], responses, security }) => {
+/** They say nothing secret, or ask for a credential of their own. */
+const withoutAdminToken = ["GET /v1/health", "POST /v1/join", "POST /v1/join-problem", "POST /v1/renew", "GET /v1/bundles/{digest}"];
+
+test.each(operations)("$name is described", ({ name, path, operationId, summary, tags, parameters = [], responses, security }) => {
   expect(operationId).toMatch(/^[a-z][A-Za-z]+$/);
   expect(summary).toMatch(/^[A-Z].*[^.]$/);
-  expect(document.tags.map(({ name }) => name)).toContain(tags?.[0]);
-  const inPath = parameters.filter((parameter) => parameter.in === "path").map(({ name }) => name);
-  expect(inPath).toEqual([...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name));
+  expect(document.tags.map((tag) => tag.name)).toContain(tags?.[0]);
+  const inPath = parameters.filter((parameter) => parameter.in === "path").map((parameter) => parameter.name);
+  expect(inPath).toEqual([...path.matchAll(/\{(\w+)\}/g)].map(([, word]) => word));
   for (const parameter of parameters) expect(parameter.description, parameter.name).toBeDefined();
   expect(responses.default?.content["application/json"]?.schema).toEqual({ $ref: "#/components/schemas/Error" });
   for (const [status, { description }] of Object.entries(responses)) expect(description, status).not.toBe("");
-  const open = ["/v1/health", "/v1/join", "/v1/renew"].includes(path);
-  expect(security).toEqual(open ? [] : undefined);
+  expect(security).toEqual(withoutAdminToken.includes(name) ? [] : undefined);
 });
 
 test("each operation has a name of its own, and every reference leads somewhere", () => {
@@ -66,6 +68,9 @@ const calls: Record<Exclude<keyof Client, "dispose">, (client: Client) => unknow
   node: (client) => client.node("x"),
   declareNode: (client) => client.declareNode("x", { pool: "rack", provider: "local", providerId: "p" }),
   makeJoinToken: (client) => client.makeJoinToken("x"),
+  makeInstanceToken: (client) => client.makeInstanceToken({ node: "x", lifeMs: 60_000 }),
+  joinTokenState: (client) => client.joinTokenState("x"),
+  putBundlePiece: (client) => client.putBundlePiece("x", { bytes: 1, sha256: "x", offset: 0, data: "" }),
   removeNode: (client) => client.removeNode("x"),
   join: (client) => client.join({ node: "x", token: "t", csr: "c" }),
   submitJob: (client) => client.submitJob({ command: ["true"], resources: { cpu: 1, memory: 1 } }),
@@ -98,8 +103,11 @@ const calls: Record<Exclude<keyof Client, "dispose">, (client: Client) => unknow
   tellBurst: (client) => client.tellBurst({ holder: "h", kind: "burst-x", message: "m" }),
 };
 
-/** Agents call it with their certificate (agent/node/renew.ts), which the client has not. */
-const withoutClient = ["POST /v1/renew"];
+/**
+ * Agents call it with their certificate (agent/node/renew.ts), which the client has not; machines that join by themselves with
+ * their token (bootstrap/cloud-join).
+ */
+const withoutClient = ["POST /v1/renew", "POST /v1/join-problem", "GET /v1/bundles/{digest}"];
 
 test("the client reaches every route of the document, and calls none that is not there", async () => {
   const master = await startFakeMaster((_, response) => sendError(response, 404, "not-found", "nothing here"));

@@ -71,7 +71,7 @@ export function providerContract(name: string, begin: () => Promise<ProviderUnde
         { machine: { name: "two", providerId: other.providerId }, environmentId: "env-b", status: "running" },
       ]);
       expect(machines[0]).not.toHaveProperty("burst");
-      expect(await provider.list("env-c", scope)).toEqual({ machines: [], unasked: [] });
+      expect(await provider.list("env-c", scope)).toEqual({ machines: [], things: [], unasked: [] });
     });
 
     it("lists a machine with everything that it takes to reach it", async () => {
@@ -145,7 +145,7 @@ export function madeMachinesContract(name: string, begin: () => Promise<Provider
       await provider.delete(machine);
       expect(processAlive(pid)).toBe(false);
       expect(await provider.status(machine)).toBe("gone");
-      expect(await provider.list("env-a", scope)).toEqual({ machines: [], unasked: [] });
+      expect(await provider.list("env-a", scope)).toEqual({ machines: [], things: [], unasked: [] });
       await provider.delete(machine);
     });
 

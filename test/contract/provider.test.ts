@@ -12,7 +12,7 @@ async function begin(): Promise<ProviderUnderTest> {
   const where = join(mkdtempSync(join(tmpdir(), "spillway-provider-")), "machines");
   return {
     provider: localProvider,
-    scope: { directory: where, hosts: [], identityOf: async () => undefined },
+    scope: { directory: where, hosts: [], identityOf: async () => undefined, clouds: {} },
     make: (name, environmentId, burst) =>
       createLocalMachine({
         environmentId,

@@ -24,9 +24,9 @@ function decrypted(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, decrypted(inner)]));
 }
 
-/** Of the environment's stack and, from 0.3 on, of a burst's. */
+/** Of the environment's stack, from 0.3 on of a burst's, and from 0.5 on of an environment with machines in clouds. */
 function storedBy(version: string): StoredResource[] {
-  const files = ["stack-export.json", "burst-stack-export.json"]
+  const files = ["stack-export.json", "burst-stack-export.json", "cloud-stack-export.json"]
     .map((name) => join(fixtures, version, name))
     .filter((file) => existsSync(file));
   return files.flatMap((file) => {

@@ -31,7 +31,7 @@ import { waitUntil } from "../support/wait-until.ts";
 
 const full = process.env.SPILLWAY_CRASH_FULL === "1";
 const seed = Number(process.env.SPILLWAY_CRASH_SEED ?? 20_260_101);
-const randomMoments = Number(process.env.SPILLWAY_CRASH_MOMENTS ?? (full ? 20 : 3));
+const randomMoments = Number(process.env.SPILLWAY_CRASH_MOMENTS ?? (full ? 20 : 2));
 
 const selected: readonly CrashPoint[] = ["burst.launch", "machine.start", "burst.apply", "machine.delete", "burst.gone"];
 const moments = full ? (["before", "after"] as const) : (["after"] as const);

@@ -20,7 +20,7 @@ beforeAll(async () => {
   checkout = makeCheckout(environment);
   lab = await bootLab({ hosts: 1 });
   vm = await bootVm(lab, { clockOffsetMs: fiveMinutesMs });
-  writeRack(checkout, [{ host: lab.host("h1") }, { host: vm, pool: "guest" }]);
+  writeRack(checkout, [{ host: lab.host("h1") }, { host: vm, pool: "guest" }], { heartbeat: { lostAfter: "5m" } });
 });
 afterAll(async () => {
   client?.dispose();
@@ -67,7 +67,7 @@ it("runs its job again after its reboot, as another attempt", async () => {
   await master().submitJob(jobSpec.parse({ name: "again", nodePool: "guest", command, resources: { cpu: 500, memory: 64 }, retries: 2 }));
   await waitUntil("it runs", async () => (await master().job("again")).indexes[0]?.attempts[0]?.state === "running", 60_000);
   await vm.reboot();
-  const job = await endedJob(master(), "again", 180_000);
+  const job = await endedJob(master(), "again", 400_000);
   expect(job.state, JSON.stringify(job.indexes)).toBe("succeeded");
   expect(job.indexes[0]?.attempts.map(({ state }) => state)).toEqual(["lost", "succeeded"]);
   expect(job.indexes[0]?.attempts[0]?.reason).toMatch(/rebooted/);

@@ -79,7 +79,8 @@ async function underShortJobs(act: () => Promise<unknown>): Promise<void> {
         () => false,
       );
       if (isTaken) submitted.push(name);
-      await new Promise((resolve) => setTimeout(resolve, 1000));
+      // Oftener the starts of tasks would be all that this computer does.
+      await new Promise((resolve) => setTimeout(resolve, 3000));
     }
   })();
   await act().finally(() => {

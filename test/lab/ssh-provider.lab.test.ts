@@ -42,6 +42,7 @@ async function begin(): Promise<ProviderUnderTest & { givePower: ProviderUnderTe
       directory: "",
       hosts: lab.hosts.map(({ name }) => machineOf(name)),
       identityOf: (host) => readMachineIdentity({ machine: host }),
+      clouds: {},
     },
     make: async (name, environmentId, burst) => {
       const made = { ...machineOf(name), ...(burst === undefined ? {} : { burst }) };

@@ -35,9 +35,14 @@ export const ledgerPoints: readonly CrashPoint[] = ["store.commit.burst"];
 /** Passed by an agent that no master welcomes. */
 export const silencePoints: readonly CrashPoint[] = ["dead-man.end"];
 
+/** Passed where machines are a cloud's: by the plugin that makes them nodes, and by whoever ends what nobody has recorded. */
+export const cloudPoints: readonly CrashPoint[] = crashPoints.filter(
+  (point) => point.startsWith("cloud.") || point === "remote.host-key" || point === "remote.retire-seed",
+);
+
 /** Passed by the plugin while an environment is made and taken down. */
 export const pluginPoints: readonly CrashPoint[] = crashPoints.filter(
-  (point) => /^(machine|remote|context|guard|node|burster)\./.test(point) || point === "burst.policy",
+  (point) => (/^(machine|remote|context|guard|node|burster)\./.test(point) && !cloudPoints.includes(point)) || point === "burst.policy",
 );
 
 /** Passed by the plugin while roles move from bundle to bundle. */
@@ -45,5 +50,5 @@ export const rolloutPoints: readonly CrashPoint[] = crashPoints.filter((point) =
 
 /** Those that the making and taking down of an environment without bursts passes. */
 export const plainPoints: readonly CrashPoint[] = crashPoints.filter(
-  (point) => !/^(burst|burster|dead-man|rollout)\.|^store\.commit\.burst$/.test(point),
+  (point) => !/^(burst|burster|dead-man|rollout)\.|^store\.commit\.burst$/.test(point) && !cloudPoints.includes(point),
 );

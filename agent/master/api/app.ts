@@ -5,6 +5,7 @@ import { SpillwayError } from "../../contract/errors.ts";
 import type { Log } from "../log.ts";
 import { answerError } from "./answer.ts";
 import { attemptRoutes } from "./attempts.ts";
+import { bundleRoutes } from "./bundles.ts";
 import { bursterRoutes } from "./burster.ts";
 import { burstRoutes } from "./bursts.ts";
 import { closingRoutes } from "./closing.ts";
@@ -58,6 +59,7 @@ export function createApi(
   poolRoutes(api, context);
   nodeRoutes(api, context);
   joinRoutes(api, context);
+  bundleRoutes(api, context);
   jobRoutes(api, context);
   attemptRoutes(api, context);
   logRoutes(api, context);

@@ -12,8 +12,10 @@ export interface ApiEnv {
   Bindings: HttpBindings;
 }
 
-/** These need no token: the first two say nothing secret, the others bear credentials of their own. */
-const openPaths = new Set(["/v1/health", documentPath, "/v1/join", "/v1/renew"]);
+/** These need no admin token: the first two say nothing secret, the others bear credentials of their own. */
+const openPaths = new Set(["/v1/health", documentPath, "/v1/join", "/v1/join-problem", "/v1/renew"]);
+/** Asks for a credential of its own: an admin's, a node's, or a join token. */
+const bundlePath = /^\/v1\/bundles\/[^/]+$/;
 
 export interface OwnNames {
   /** Host names, lower-case, without ports. */
@@ -39,7 +41,8 @@ export function guard(own: OwnNames, adminTokenSha256: string): MiddlewareHandle
     if (refused !== undefined) {
       throw new SpillwayError(refused, { code: "forbidden", hint: `Use ${own.origin}.` });
     }
-    if (!openPaths.has(context.req.path) && !isAdmin(context.req.header("authorization"), adminTokenSha256)) {
+    const isOpen = openPaths.has(context.req.path) || (context.req.method === "GET" && bundlePath.test(context.req.path));
+    if (!isOpen && !isAdmin(context.req.header("authorization"), adminTokenSha256)) {
       throw new SpillwayError("a valid token is needed", {
         code: "unauthorized",
         hint: "Send Authorization: Bearer with the environment's admin token.",

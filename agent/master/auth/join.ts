@@ -2,9 +2,9 @@
  * How a node gets its certificate: with a single-use token the first time, with its present certificate from then on. The
  * node's record names the keys that count, so a node that was removed, or joined anew with another key, is out at once.
  */
-import { createHash, randomBytes, X509Certificate } from "node:crypto";
 import type { JoinReply, JoinRequest } from "../../contract/api.ts";
 import { SpillwayError } from "../../contract/errors.ts";
+import { proofNonce } from "../../contract/instance-identity.ts";
 import { assertWritable, inBackground, type Leader, tell } from "../leader.ts";
 import { dropBulk } from "../lifecycle/bulk.ts";
 import { closeCodes } from "../lifecycle/connection.ts";
@@ -12,7 +12,11 @@ import type { PoolNode } from "../pool/pool.ts";
 import { type NodeRecord, nodeKey, type TokenRecord, tokenKey } from "../pool/records.ts";
 import { maxOperations } from "../state/store.ts";
 import { issueNodeCertificate, type KeyedCertificate, readSigningRequest } from "./certificates.ts";
+import { proveInstance } from "./instance-identity/prove.ts";
+import type { ProvenInstance } from "./instance-identity/proven-instance.ts";
+import { assertDeclaredInstance, tellRefusal } from "./instance-token.ts";
 import type { Peer } from "./peer.ts";
+import { putToken, tokenSha256 } from "./token.ts";
 
 const tokenLifeMs = 5 * 60_000;
 const certificateDays = 7;
@@ -27,31 +31,22 @@ export async function issueJoinToken(leader: Leader, name: string, rootCa: strin
   if (node === undefined) {
     throw new SpillwayError(`there is no node "${name}"`, { code: "not-found", hint: "Declare it first: PUT /v1/nodes/<name>." });
   }
-  assertWritable(leader);
-  const fingerprint = createHash("sha256").update(new X509Certificate(rootCa).raw).digest("hex");
-  const token = `${randomBytes(32).toString("base64url")}.${fingerprint}`;
-  const record: TokenRecord = { sha256: sha256(token), node: name, expiresAt: leader.clock.now() + tokenLifeMs };
-  const earlier = [...leader.pool.tokens.values()].filter((one) => one.node === name);
-  for (const one of earlier) leader.pool.tokens.delete(one.sha256);
-  leader.pool.tokens.set(record.sha256, record);
-  await leader.writer.write("store.commit.token", [
-    ...earlier.map((one) => ({ delete: tokenKey(one.sha256) })),
-    { put: { key: tokenKey(record.sha256), value: record } },
-  ]);
+  const { token, expiresAt } = await putToken(leader, { node: name, lifeMs: tokenLifeMs, rootCa });
   tell(leader, {
     kind: "node-token-issued",
     subject: `node/${name}`,
     message: `A join token was issued for node ${name}; it ends in 5 min`,
   });
-  return { token, expiresAt: record.expiresAt };
+  return { token, expiresAt };
 }
 
 /**
  * Spends a token. The same token with the same key is answered again while it lives, since the answer may have been lost.
- * Throws a SpillwayError `bad-token` or `bad-csr`.
+ * Throws a SpillwayError `bad-token` or `bad-csr`; of an instance's token also `not-yet` while the node is not declared,
+ * `bad-instance-proof` and `wrong-instance`.
  */
 export async function join(leader: Leader, issuer: KeyedCertificate, request: JoinRequest): Promise<JoinReply> {
-  assertToken(leader, request);
+  const isBound = assertToken(leader, request).token.instance === true;
   const { commonName, keySha256 } = await readSigningRequest(request.csr);
   if (commonName !== request.node) {
     throw new SpillwayError(`the certificate request is for "${commonName}", not for "${request.node}"`, {
@@ -59,11 +54,14 @@ export async function join(leader: Leader, issuer: KeyedCertificate, request: Jo
       hint: csrHint,
     });
   }
+  const instance = isBound ? await instanceOf(leader, request, keySha256) : undefined;
   assertWritable(leader);
   // Once more and in one step with its spending: another request may have come meanwhile.
   const { token, node } = assertToken(leader, request, keySha256);
+  if (instance !== undefined) assertDeclaredInstance(leader, node.record, instance);
   if (token.usedByKey === undefined) {
-    const spent: TokenRecord = { ...token, usedByKey: keySha256 };
+    const { problem: _, ...good } = token;
+    const spent: TokenRecord = { ...good, usedByKey: keySha256 };
     leader.pool.tokens.set(spent.sha256, spent);
     const record: NodeRecord = { ...node.record, keys: [keySha256] };
     node.record = record;
@@ -138,20 +136,44 @@ export function dropEndedTokens(leader: Leader): void {
   );
 }
 
+/** Which instance asks, by its cloud's word. Who has a token that is good and no proof is told, and so is the operator. */
+async function instanceOf(leader: Leader, { node, token, proof }: JoinRequest, keySha256: string): Promise<ProvenInstance> {
+  try {
+    if (proof === undefined) {
+      throw new SpillwayError("the token is an instance's, and the request proves nothing of the machine that asks", {
+        code: "bad-instance-proof",
+        hint: "Agents from version 0.5 on send the document of their instance metadata.",
+      });
+    }
+    return await proveInstance(proof, {
+      identityAuthorities: leader.config.identityAuthorities ?? [],
+      nonce: proofNonce(token, keySha256),
+      now: leader.clock.now(),
+    });
+  } catch (error) {
+    tellRefusal(leader, node, error);
+    throw error;
+  }
+}
+
 /** One answer for every kind of wrong token, so that guessing teaches nothing. */
 function assertToken(leader: Leader, request: JoinRequest, keySha256?: string): { token: TokenRecord; node: PoolNode } {
-  const token = leader.pool.tokens.get(sha256(request.token));
+  const token = leader.pool.tokens.get(tokenSha256(request.token));
   const node = leader.pool.nodes.get(request.node);
   const usedByAnother = keySha256 !== undefined && token?.usedByKey !== undefined && token.usedByKey !== keySha256;
-  if (token === undefined || node === undefined || token.node !== request.node || token.expiresAt < leader.clock.now() || usedByAnother) {
+  const isGood = token !== undefined && token.node === request.node && token.expiresAt >= leader.clock.now() && !usedByAnother;
+  if (isGood && token.instance === true && node === undefined) {
+    throw new SpillwayError(`node ${request.node} is not declared yet`, {
+      code: "not-yet",
+      hint: "Its machine is still being made: ask again.",
+    });
+  }
+  if (usedByAnother && token.instance === true) tellRefusal(leader, request.node, "its join token was used again, with another key");
+  if (!isGood || node === undefined) {
     throw new SpillwayError("the join token is unknown, has ended, was used already, or is another node's", {
       code: "bad-token",
       hint: "Ask for a new one: POST /v1/nodes/<name>/join-token. They live 5 minutes and work once.",
     });
   }
   return { token, node };
-}
-
-function sha256(token: string): string {
-  return createHash("sha256").update(token).digest("hex");
 }

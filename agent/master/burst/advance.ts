@@ -23,7 +23,7 @@ function apply(row: BurstRow, event: BurstEvent, at: number): BurstRow {
     case "launched":
       return { ...row, why: "its machines are there" };
     case "fail":
-      return { ...row, failure: event.reason, why: event.reason };
+      return { ...row, failure: event.reason, why: event.reason, ...(event.problem === undefined ? {} : { problem: event.problem }) };
     case "time":
       return { ...row, seconds: { ...row.seconds, [event.phase]: { ...row.seconds[event.phase], actual: event.seconds } } };
     case "join":

@@ -6,6 +6,8 @@ import { SpillwayError } from "../../contract/errors.ts";
 import type { BurstRow } from "../../contract/ledger.ts";
 import type { BurstPlan, LaunchDecision, RetireDecision } from "../../contract/plan.ts";
 import type { Leader } from "../leader.ts";
+import { withReplacedFirst } from "../lifecycle/replaced-first.ts";
+import { pendingJobs } from "../scheduler/snapshot.ts";
 import { blockedBy, offersOf } from "./burster.ts";
 import { eventOf } from "./follow.ts";
 import { intentRow } from "./intent.ts";
@@ -67,7 +69,8 @@ async function retire(leader: Leader, decision: RetireDecision): Promise<void> {
 function intentOf(leader: Leader, decision: LaunchDecision, { policy }: PlanInput): BurstRow | undefined {
   const { pool, clock } = leader;
   if (pool.burstPolicy !== policy || pool.bursts.has(decision.burst)) return undefined;
-  if (!decision.for.some(({ job }) => (pool.jobs.get(job)?.counts.pending ?? 0) > 0)) return undefined;
+  const waiting = new Set(withReplacedFirst(leader, pendingJobs(leader, 1)).map(({ job }) => job));
+  if (!decision.for.some(({ job }) => waiting.has(job))) return undefined;
   const context = { policy, options: planDefaults, now: clock.now() };
   const row = intentRow(decision, context);
   const refusal = launchRefusal(row, { ...context, rows: rowsThatMatter(leader), offers: offersOf(leader), paused: blockedBy(leader) });

@@ -2,9 +2,10 @@
  * Whether the budget allows a burst, and what must go before a cap is passed. Committed money is what was spent in a
  * window and what it takes to end all that runs or is on its way; leaks are counted apart.
  */
+
+import { startOfDay, startOfMonth } from "../../contract/calendar.ts";
 import { type BudgetView, type BudgetWindow, type BurstRow, costOf } from "../../contract/ledger.ts";
 import { formatDuration, formatUsd } from "../../contract/quantities.ts";
-import { startOfDay, startOfMonth } from "./calendar.ts";
 import { cost, heldFor, type MoneyContext } from "./held.ts";
 import { byId, compareText } from "./order.ts";
 

@@ -1,14 +1,16 @@
 /**
  * Which offer is bought for the first of the waiting jobs: the one with the lowest price for each waiting task that one
- * machine of it would take, by the scheduler's own rules. Ties go to the lower price, then by id.
+ * machine of it would take, by the scheduler's own rules; how often its cloud takes such machines back is part of that price
+ * (`comparedHourly`). Ties go to the lower price, then by id.
  */
 import type { BurstRow } from "../../contract/ledger.ts";
-import { type Candidate, hourlyOf, type Offer } from "../../contract/plan.ts";
+import { type Candidate, comparedHourly, hourlyOf, type Offer } from "../../contract/plan.ts";
 import type { BurstPolicy } from "../../contract/policy.ts";
 import { formatDuration } from "../../contract/quantities.ts";
 import { place } from "../scheduler/place.ts";
 import type { PlanOptions } from "./options.ts";
 import { byId, compareText } from "./order.ts";
+import { type Rest, restingPlaces } from "./resting-places.ts";
 import type { RuleFound } from "./rule.ts";
 import { type Demand, emptyNode, type Forecast, placeDemands } from "./situation.ts";
 
@@ -25,6 +27,8 @@ export interface Choice {
 interface Weighed {
   readonly offer: Offer;
   readonly hourly: number;
+  /** USD/hour for each task, as offers are compared. */
+  readonly perTask: number;
   readonly taken: Forecast["placed"];
   readonly fits: number;
   /** The place of its burst pool in the rule's list. */
@@ -53,9 +57,7 @@ export function choose(head: DueDemand, others: readonly DueDemand[], context: C
     if (reason === undefined) weighed.push(weigh(offer));
     else rejected.set(offer.id, reason);
   }
-  weighed.sort(
-    (a, b) => a.rank - b.rank || a.hourly / a.fits - b.hourly / b.fits || a.hourly - b.hourly || compareText(a.offer.id, b.offer.id),
-  );
+  weighed.sort((a, b) => a.rank - b.rank || a.perTask - b.perTask || a.hourly - b.hourly || compareText(a.offer.id, b.offer.id));
   let chosen: Weighed | undefined;
   for (const one of weighed) {
     // Looked at in the order of preference, so that the budget is asked once when it allows the best.
@@ -71,6 +73,7 @@ export function choose(head: DueDemand, others: readonly DueDemand[], context: C
       offer: offer.id,
       burstPool: offer.burstPool,
       hourly: hourlyOf(offer),
+      ...(offer.reclaimed === undefined ? {} : { reclaimed: offer.reclaimed }),
       ...(weight === undefined ? {} : { fits: weight.fits, hourlyPerTask: weight.hourly / weight.fits }),
       chosen: offer.id === chosen?.offer.id,
       ...(reason === undefined ? {} : { rejected: reason }),
@@ -100,7 +103,14 @@ function scale(head: DueDemand, others: readonly DueDemand[], now: number): (off
       takenBy.set(key, taken);
     }
     const fits = taken.reduce((sum, { tasks }) => sum + tasks, 0);
-    return { offer, hourly: hourlyOf(offer), taken, fits, rank: use === "cheapest" ? 0 : use.indexOf(offer.burstPool) };
+    return {
+      offer,
+      hourly: hourlyOf(offer),
+      perTask: comparedHourly(offer) / fits,
+      taken,
+      fits,
+      rank: use === "cheapest" ? 0 : use.indexOf(offer.burstPool),
+    };
   };
 }
 
@@ -110,22 +120,41 @@ function mayUse({ rule: { use } }: RuleFound, offer: Offer): boolean {
 
 function worse(one: Weighed, best: Weighed): string {
   if (one.rank > best.rank) return `burst pool ${best.offer.burstPool} comes first`;
-  const perTask = one.hourly / one.fits;
-  const bestPerTask = best.hourly / best.fits;
-  if (perTask > bestPerTask) {
-    return bestPerTask === 0 ? "dearer" : `${Number(((perTask / bestPerTask - 1) * 100).toPrecision(2))} % dearer for each task`;
+  const [perTask, bestPerTask] = [one.hourly / one.fits, best.hourly / best.fits];
+  if (perTask > bestPerTask) return bestPerTask === 0 ? "dearer" : `${percent(perTask / bestPerTask - 1)} dearer for each task`;
+  if (one.perTask > best.perTask) {
+    const saved = perTask < bestPerTask ? `${percent(1 - perTask / bestPerTask)} cheaper for each task, but` : "costs the same, but";
+    return `${saved} its cloud takes ${percent(one.offer.reclaimed ?? 0)} of such machines back, or more`;
   }
   return one.hourly > best.hourly ? "a dearer machine at the same price for each task" : "costs the same; the first by name was taken";
 }
 
-/** Offers that have failed or lost a machine lately, and those that were bought for a job in vain, are not bought again for a while. */
+function percent(share: number): string {
+  return `${Number((share * 100).toPrecision(2))} %`;
+}
+
+/** Offers that have failed or lost a machine lately, all of a place that has nothing for us, and those that were bought for a job in vain, are not bought again for a while. */
 export function unusableOffers(
   rows: readonly BurstRow[],
-  { policy, options, now }: { readonly policy: BurstPolicy; readonly options: PlanOptions; readonly now: number },
+  {
+    offers,
+    policy,
+    options,
+    now,
+    reclaimed,
+  }: {
+    readonly offers: readonly Offer[];
+    readonly policy: BurstPolicy;
+    readonly options: PlanOptions;
+    readonly now: number;
+    readonly reclaimed: readonly string[];
+  },
 ): ChooseContext["unusable"] {
-  const rests = new Map<string, { at: number; reason: string }>();
+  const placeRest = restingPlaces(rows, offers, now - policy.retryAfterMs);
+  const rests = new Map<string, Rest>();
   const inVain = new Map<string, { at: number; burst: string }>();
   for (const row of byId(rows)) {
+    if (reclaimed.includes(row.id)) rests.set(row.offer, { at: now, reason: `${row.id} loses a machine` });
     const endedAt = row.at.retiring ?? row.at.draining;
     if (endedAt === undefined) continue;
     const fault =
@@ -134,13 +163,17 @@ export function unusableOffers(
     if (wasInVain(row)) for (const { job } of row.for) inVain.set(`${row.offer} ${job}`, { at: endedAt, burst: row.id });
   }
   return (offer, job) => {
-    const fault = rests.get(offer.id);
+    const fault = later(rests.get(offer.id), placeRest(offer));
     const againMs = fault === undefined ? 0 : fault.at + policy.retryAfterMs - now;
     if (fault !== undefined && againMs > 0) return `${fault.reason}; tried again in ${formatDuration(againMs)}`;
     const vain = inVain.get(`${offer.id} ${job}`);
     if (vain !== undefined && now - vain.at < options.unusedCooldownMs) return `${vain.burst} was bought for this job and never got a task`;
     return undefined;
   };
+}
+
+function later(one: Rest | undefined, other: Rest | undefined): Rest | undefined {
+  return one !== undefined && (other === undefined || one.at >= other.at) ? one : other;
 }
 
 /** It was live, never got a task, and goes or went by itself: not by the operator's word, for the budget's sake, or with its environment. */

@@ -18,6 +18,8 @@ export interface LaunchContext extends MoneyContext {
   readonly onTheWay: ReadonlySet<string>;
   /** Why nothing may be bought now; undefined when it may. */
   readonly paused: string | undefined;
+  /** Ids of bursts of which their cloud takes a machine away just now. */
+  readonly reclaimed: readonly string[];
 }
 
 export interface Launches {
@@ -122,7 +124,7 @@ export function launches(demands: readonly Demand[], rows: readonly BurstRow[], 
     for (const { job, tasks: count } of tasks) {
       const isHead = job === head.job.job;
       const reason = isHead
-        ? `rule ${position} holds; the cheapest for each task is ${offer.id}`
+        ? `rule ${position} holds; the best for each task by its price is ${offer.id}`
         : `it shares a machine bought for ${head.job.job}`;
       const candidates = isHead ? [...choice.candidates] : [];
       explain.push({ job, tasks: count, outcome: "launch", rule: position, bursts: [draft.burst], reason, candidates });

@@ -34,9 +34,11 @@ export function tellDecision(leader: Leader, row: BurstRow, { explain }: BurstPl
 }
 
 /** Why nothing is bought for a job that waits: told when it begins and when the reason becomes another. */
-export function tellRefusals(leader: Leader, { explain }: BurstPlan, { policy }: PlanInput): void {
+export function tellRefusals(leader: Leader, { explain }: BurstPlan, { policy, pending }: PlanInput): void {
   const { bursting, clock, pool } = leader;
-  for (const job of bursting.toldRefusals.keys()) if ((pool.jobs.get(job)?.counts.pending ?? 0) === 0) bursting.toldRefusals.delete(job);
+  const waiting = new Set(pending.map(({ job }) => job));
+  for (const job of bursting.toldRefusals.keys())
+    if ((pool.jobs.get(job)?.counts.pending ?? 0) === 0 && !waiting.has(job)) bursting.toldRefusals.delete(job);
   if (policy !== pool.burstPolicy) return;
   // A master that has just started has not heard its burster yet, which is no reason to be told.
   if (bursting.burster === undefined && clock.monotonic() - bursting.startedAt < leaseMs) return;

@@ -2,13 +2,13 @@
 import { isDeepStrictEqual } from "node:util";
 import type { z } from "zod";
 import type { stopBurstRequest } from "../../contract/burst-api.ts";
+import { startOfDay } from "../../contract/calendar.ts";
 import { SpillwayError } from "../../contract/errors.ts";
 import type { BurstRow } from "../../contract/ledger.ts";
 import type { BurstPolicy } from "../../contract/policy.ts";
 import { assertWritable, type Leader, tell } from "../leader.ts";
 import { burstPauseKey, burstPolicyKey } from "../pool/records.ts";
 import { count } from "../pool/views.ts";
-import { startOfDay } from "./calendar.ts";
 import { burstRowOf, ledgerChanged, move } from "./ledger.ts";
 import { policyOf } from "./snapshot.ts";
 import { windDown } from "./wind-down.ts";

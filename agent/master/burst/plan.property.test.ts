@@ -1,10 +1,10 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { startOfDay, startOfMonth } from "../../contract/calendar.ts";
 import type { BurstPlan, Offer } from "../../contract/plan.ts";
 import type { BurstPolicy } from "../../contract/policy.ts";
 import { shortages } from "../../contract/resources.ts";
 import { budgetOf } from "./budget.ts";
-import { startOfDay, startOfMonth } from "./calendar.ts";
 import { planDefaults } from "./options.ts";
 import { plan } from "./plan.ts";
 import { anOffer, aPolicy, size } from "./testing/builders.ts";

@@ -40,6 +40,22 @@ describe("what is bought", () => {
     expect(explain.demands).toMatchObject([{ job: "a", tasks: 4, outcome: "launch", bursts: [list[0]?.burst] }]);
   });
 
+  test("the cheaper one, unless its cloud takes such machines back so often that it is none", () => {
+    const steady = anOffer("steady", 1);
+    const chosenBeside = (often: ReturnType<typeof anOffer>) => planned({ offers: [often, steady], pending: [aPending("a")] });
+    const slightlyCheaper = chosenBeside(anOffer("often", 0.9, { reclaimed: 0.2 }));
+    expect(bought(slightlyCheaper)).toEqual(["1 steady"]);
+    expect(slightlyCheaper.explain.demands[0]?.candidates[0]).toMatchObject({
+      offer: "often",
+      reclaimed: 0.2,
+      rejected: "10 % cheaper for each task, but its cloud takes 20 % of such machines back, or more",
+    });
+    const muchCheaper = chosenBeside(anOffer("often", 0.5, { reclaimed: 0.2 }));
+    expect(bought(muchCheaper)).toEqual(["1 often"]);
+    expect(muchCheaper.launch[0]).toMatchObject({ hourly: 0.5 });
+    expect(bought(chosenBeside(anOffer("often", 1, { reclaimed: 0.05 })))).toEqual(["1 steady"]);
+  });
+
   test("the offer with the lowest price for each task, and why not the others", () => {
     const offers = [
       anOffer("tiny", 0.1, { shape: size(500) }),

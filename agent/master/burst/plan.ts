@@ -36,6 +36,8 @@ export interface PlanInput {
   readonly ledger: readonly BurstRow[];
   /** USD of this day and month of bursts that are over and not among the rows. */
   readonly settled?: MoneyContext["settled"];
+  /** Ids of bursts of which their cloud takes a machine away just now. */
+  readonly reclaimed?: readonly string[];
   /** ms since the epoch. */
   readonly now: number;
   /** Why nothing may be bought now (paused, closing); undefined when it may. */
@@ -79,7 +81,17 @@ export function plan(input: PlanInput, options: PlanOptions = planDefaults): Bur
   }
 
   const { onTheWay } = situation;
-  const bought = launches(unplaced, [...rows.values()], { policy, options, now, settled, offers: input.offers, onTheWay, paused });
+  const { reclaimed = [] } = input;
+  const bought = launches(unplaced, [...rows.values()], {
+    policy,
+    options,
+    now,
+    settled,
+    offers: input.offers,
+    onTheWay,
+    paused,
+    reclaimed,
+  });
   const wanted = new Set(expected.placed.map(({ node }) => node));
   for (const row of rows.values()) {
     if (reasons.has(row.id)) continue;

@@ -4,6 +4,7 @@
  */
 import { describeError } from "../../contract/errors.ts";
 import { inBackground, type Leader } from "../leader.ts";
+import { replacedFirst } from "../lifecycle/replaced-first.ts";
 import { applyPlan } from "./apply.ts";
 import { watchBurster } from "./burster.ts";
 import { extendLives } from "./facts.ts";
@@ -115,9 +116,10 @@ function plannerOf(leader: Leader): Planner {
   return leader.bursting.planner;
 }
 
-/** Something costs, or something waits that may be bought for. */
-function needsPlan({ pool }: Leader): boolean {
-  if (pool.burstPolicy !== undefined && pool.pending.size > 0) return true;
+/** Something costs, or something waits, or will have to, that may be bought for. */
+function needsPlan(leader: Leader): boolean {
+  const { pool } = leader;
+  if (pool.burstPolicy !== undefined && (pool.pending.size > 0 || replacedFirst(leader).size > 0)) return true;
   for (const { state } of pool.bursts.values()) if (state !== "gone") return true;
   return false;
 }

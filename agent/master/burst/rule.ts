@@ -27,3 +27,9 @@ export function ruleFor(
   const waits = `it waits for ${formatDuration(Math.max(0, waitedMs))}`;
   return { notYet: soonest, reason: `${waits}; rule ${soonest.position} holds after ${formatDuration(soonest.rule.pendingForMs)}` };
 }
+
+/** The rule that will hold first for a job of this priority, if any does at some time. */
+export function soonestRule(priority: number, policy: Pick<BurstPolicy, "rules">): BurstRule | undefined {
+  const found = ruleFor({ priority, waitingSince: 0 }, policy, 0);
+  return "rule" in found ? found.rule : found.notYet?.rule;
+}

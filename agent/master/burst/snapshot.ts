@@ -1,13 +1,16 @@
 /** What the planner decides on, taken from the leader's memory as plain data, so that another thread can have it. */
+
+import { startOfMonth } from "../../contract/calendar.ts";
 import type { BurstRow } from "../../contract/ledger.ts";
 import type { BurstPolicy } from "../../contract/policy.ts";
 import { parseTaskId } from "../../contract/workload.ts";
 import type { Leader } from "../leader.ts";
+import { reclaimOf } from "../lifecycle/notice-state.ts";
+import { withReplacedFirst } from "../lifecycle/replaced-first.ts";
 import type { PoolNode } from "../pool/pool.ts";
 import { pendingJobs, takeSnapshot } from "../scheduler/snapshot.ts";
 import { settle } from "./budget.ts";
 import { blockedBy, offersOf } from "./burster.ts";
-import { startOfMonth } from "./calendar.ts";
 import { planDefaults } from "./options.ts";
 import type { PlanInput } from "./plan.ts";
 import { type BurstNodeFacts, type BurstSnapshot, demandsOf } from "./situation.ts";
@@ -33,7 +36,8 @@ export function planInput(leader: Leader): PlanInput {
   const { clock } = leader;
   const policy = policyOf(leader);
   // The planner looks at so many only: the others need not travel.
-  const pending = demandsOf(pendingJobs(leader, planDefaults.maxTasksPerJob), planDefaults).map(({ job, indexes }) => ({
+  const waiting = withReplacedFirst(leader, pendingJobs(leader, planDefaults.maxTasksPerJob));
+  const pending = demandsOf(waiting, planDefaults).map(({ job, indexes }) => ({
     ...job,
     indexes,
   }));
@@ -43,6 +47,9 @@ export function planInput(leader: Leader): PlanInput {
     policy,
     offers: offersOf(leader),
     ...ledgerOf(leader),
+    reclaimed: [...leader.pool.nodes.values()].flatMap(({ record }) =>
+      reclaimOf(record) === undefined ? [] : (record.declaration.burst ?? []),
+    ),
     now: clock.now(),
     paused: blockedBy(leader),
   };

@@ -10,6 +10,7 @@ import { inBackground, type Leader, tell } from "../leader.ts";
 import { bytesOf, type ControlConnection, closeCodes, closeSoon } from "./connection.ts";
 import { takeHello, welcome } from "./hello.ts";
 import { heard } from "./node-state.ts";
+import { hearNotice } from "./notice.ts";
 
 const anotherKeyReason = "the certificate does not count (any more); the node has to join with a new token";
 /** A connection that has not said hello by then is closed. */
@@ -104,7 +105,10 @@ export function serveControl(leader: Leader, socket: WebSocket, peer: Peer): voi
     if (leader.controls.get(peer.node) !== connection) return;
     heard(leader, peer.node);
     if (message.type === "task") inBackground(leader, who, () => takeReport(leader, connection, message.report));
-    else watchClock(message.sentAt);
+    else {
+      watchClock(message.sentAt);
+      hearNotice(leader, peer.node, message);
+    }
   }
 
   /** All a node that leaves had was given up; nothing of it is to be kept there. */

@@ -1,13 +1,23 @@
 import { describe, expect, test } from "vitest";
 import type { BurstRow } from "../../contract/ledger.ts";
 import type { PoolNode } from "../pool/pool.ts";
-import { evictionOf, isDrained, schedulingOf, unavailability } from "./cordon-state.ts";
+import { evictionsOf, isDrained, schedulingOf, unavailability } from "./cordon-state.ts";
 
 type Cordon = PoolNode["record"]["cordon"];
+type Notice = NonNullable<PoolNode["record"]["notice"]>;
 
-function aNode(cordon: Cordon, tasks = 0): Pick<PoolNode, "record" | "tasks"> {
+const reclaim: Notice = { kind: "reclaim", at: 120_400, text: "EC2 takes it", saidAt: 120_400, heardAt: 400, stoppedAt: 10_400 };
+
+function aNode(cordon: Cordon, tasks = 0, notice?: Notice): Pick<PoolNode, "record" | "tasks"> {
   const declaration = { pool: "rack", provider: "local", providerId: "m1", labels: {}, attributes: {} };
-  const record = { name: "m1", declaration, declaredAt: 0, keys: [], ...(cordon === undefined ? {} : { cordon }) };
+  const record = {
+    name: "m1",
+    declaration,
+    declaredAt: 0,
+    keys: [],
+    ...(cordon === undefined ? {} : { cordon }),
+    ...(notice === undefined ? {} : { notice }),
+  };
   return { record, tasks: new Set(Array.from({ length: tasks }, (_, n) => `job.${n}.1`)) };
 }
 
@@ -76,25 +86,55 @@ describe("whether a node gets tasks", () => {
   });
 });
 
+describe("a node that its cloud takes away", () => {
+  test("gets no task, for that reason first: neither the operator nor its burst could open it", () => {
+    const draining = aRow({ state: "draining", drain: { cause: "idle", deadline: 900 } });
+    expect(unavailability(aNode({ at: 1, reason: "" }, 0, reclaim), draining)).toBe("reclaimed by its cloud");
+    expect(schedulingOf(aNode(undefined, 0, reclaim), undefined)).toEqual({
+      scheduling: "cordoned",
+      reason: "its cloud takes the machine at 00:02:00 UTC: EC2 takes it",
+    });
+    expect(schedulingOf(aNode(undefined, 1, reclaim), draining)).toMatchObject({
+      scheduling: "draining",
+      deadline: 900,
+      reason: expect.stringContaining("its cloud takes the machine at 00:02:00 UTC: EC2 takes it; burst b-1 is draining"),
+    });
+  });
+
+  test("loses its tasks from the notice on, also when the master was away meanwhile", () => {
+    expect(evictionsOf(aNode({ at: 1, reason: "", drain: { deadline: 90_000 } }, 1, reclaim), undefined)).toEqual([
+      { at: 400, why: "its node is taken away by its cloud: EC2 takes it", byCloud: true },
+      { at: 90_000, why: "its node is drained by the operator" },
+    ]);
+  });
+
+  test("keeps them when it only should be left, and takes new ones when the operator says so", () => {
+    const advice: Notice = { ...reclaim, kind: "rebalance" };
+    expect(evictionsOf(aNode(undefined, 1, advice), undefined)).toEqual([]);
+    expect(unavailability(aNode(undefined, 1, advice), undefined)).toBe("cordoned by its cloud's advice");
+    expect(unavailability(aNode(undefined, 1, { ...advice, overruled: true }), undefined)).toBeUndefined();
+  });
+});
+
 describe("when its tasks are evicted", () => {
   test("never, while nothing is drained", () => {
-    expect(evictionOf(aNode({ at: 1, reason: "" }, 1), aRow({ state: "live" }))).toBeUndefined();
+    expect(evictionsOf(aNode({ at: 1, reason: "" }, 1), aRow({ state: "live" }))).toEqual([]);
   });
 
   test("at the drain's deadline, or at once when the burst ends", () => {
-    expect(evictionOf(aNode({ at: 1, reason: "new disk", drain: { deadline: 500 } }, 1), undefined)).toEqual({
-      at: 500,
-      why: "its node is drained by the operator: new disk",
-    });
-    expect(evictionOf(aNode(undefined, 1), aRow({ state: "retiring", at: { retiring: 7 }, why: "stopped" }))).toEqual({
-      at: 7,
-      why: "burst b-1 ends (stopped)",
-    });
+    expect(evictionsOf(aNode({ at: 1, reason: "new disk", drain: { deadline: 500 } }, 1), undefined)).toEqual([
+      { at: 500, why: "its node is drained by the operator: new disk" },
+    ]);
+    expect(evictionsOf(aNode(undefined, 1), aRow({ state: "retiring", at: { retiring: 7 }, why: "stopped" }))).toEqual([
+      { at: 7, why: "burst b-1 ends (stopped)" },
+    ]);
   });
 
-  test("of two deadlines the nearer counts", () => {
+  test("of two deadlines the nearer comes first", () => {
     const node = aNode({ at: 1, reason: "", drain: { deadline: 500 } }, 1);
-    expect(evictionOf(node, aRow({ state: "draining", drain: { cause: "budget", deadline: 300 } }))?.at).toBe(300);
-    expect(evictionOf(node, aRow({ state: "draining", drain: { cause: "budget", deadline: 900 } }))?.at).toBe(500);
+    const times = (deadline: number) =>
+      evictionsOf(node, aRow({ state: "draining", drain: { cause: "budget", deadline } })).map(({ at }) => at);
+    expect(times(300)).toEqual([300, 500]);
+    expect(times(900)).toEqual([500, 900]);
   });
 });

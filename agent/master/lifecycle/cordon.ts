@@ -9,8 +9,10 @@ import { type NodeRecord, nodeKey } from "../pool/records.ts";
 import { count } from "../pool/views.ts";
 import { evictDue } from "./cordon-drain.ts";
 import { burstOf, isDrained, takesTasks } from "./cordon-state.ts";
+import { noticeReason, reclaimOf } from "./notice-state.ts";
 
 type Cordon = NonNullable<NodeRecord["cordon"]>;
+type Notice = NonNullable<NodeRecord["notice"]>;
 
 /** It gets no new task and keeps what it has. A drain goes on. Throws `not-found`. */
 export async function cordonNode(leader: Leader, name: string, { reason }: { readonly reason: string }): Promise<PoolNode> {
@@ -28,7 +30,8 @@ export async function cordonNode(leader: Leader, name: string, { reason }: { rea
 }
 
 /**
- * It gets tasks again; a drain ends. On a node of a burst the drain of the burst ends too. Throws `not-found`, and
+ * It gets tasks again; a drain ends, and its cloud's advice to leave it is overruled until that is withdrawn. While its cloud
+ * takes the machine away it gets none all the same. On a node of a burst the drain of the burst ends too. Throws `not-found`, and
  * `ledger-refused` when the burst is past that.
  */
 export async function uncordonNode(leader: Leader, name: string): Promise<PoolNode> {
@@ -38,10 +41,11 @@ export async function uncordonNode(leader: Leader, name: string): Promise<PoolNo
     await move(leader, row.id, { type: "uncordon", reason: `the operator has uncordoned its node ${name}: it takes tasks again` });
   }
   const was = node.record.cordon?.drain === undefined ? "cordoned" : isDrained(node) ? "drained" : "draining";
-  if (await setCordon(leader, node, undefined)) {
+  if (await setCordon(leader, node, undefined, overruled(node.record.notice))) {
     const ended = was === "draining" ? `; its drain ended with ${count(node.tasks.size, "task")} left` : "";
+    const reclaim = reclaimOf(node.record);
     tellOf(leader, node, "node-uncordoned", {
-      message: `Node ${name} was uncordoned by the operator (was ${was})${ended}: it takes tasks again`,
+      message: `Node ${name} was uncordoned by the operator (was ${was})${ended}: ${reclaim === undefined ? "it takes tasks again" : `it takes no tasks all the same, since ${noticeReason(reclaim)}`}`,
     });
   }
   leader.requestRound();
@@ -83,15 +87,21 @@ export async function drainNode(
   return node;
 }
 
+/** An advice may be overruled, but nobody keeps a machine that the cloud takes. */
+function overruled(notice: Notice | undefined): Notice | undefined {
+  return notice?.kind === "rebalance" ? { ...notice, overruled: true } : notice;
+}
+
 /** Resolves when it is durable, with whether anything changed. Memory changes first, so the next round knows of it. */
-async function setCordon(leader: Leader, node: PoolNode, cordon: Cordon | undefined): Promise<boolean> {
-  const { cordon: before, ...rest } = node.record;
-  if (isDeepStrictEqual(before, cordon)) {
+async function setCordon(leader: Leader, node: PoolNode, cordon: Cordon | undefined, notice = node.record.notice): Promise<boolean> {
+  const { cordon: _, notice: __, ...rest } = node.record;
+  const next: NodeRecord = { ...rest, ...(cordon === undefined ? {} : { cordon }), ...(notice === undefined ? {} : { notice }) };
+  if (isDeepStrictEqual(node.record, next)) {
     await leader.writer.settled();
     return false;
   }
   assertWritable(leader);
-  node.record = cordon === undefined ? rest : { ...rest, cordon };
+  node.record = next;
   await leader.writer.write("store.commit.node", [{ put: { key: nodeKey(node.record.name), value: node.record } }]);
   return true;
 }

@@ -26,7 +26,10 @@ export async function declareNode(leader: Leader, name: string, declaration: Nod
     return existing;
   }
   assertWritable(leader);
-  const record: NodeRecord = { ...(existing?.record ?? { name, declaredAt: leader.clock.now(), keys: [] }), declaration };
+  const { notice, ...kept }: NodeRecord = existing?.record ?? { name, declaration, declaredAt: leader.clock.now(), keys: [] };
+  // A notice is of one machine; its successor is not concerned.
+  const isSameMachine = kept.declaration.providerId === declaration.providerId;
+  const record: NodeRecord = { ...kept, declaration, ...(notice === undefined || !isSameMachine ? {} : { notice }) };
   const node =
     existing ??
     addNode(leader.pool, record, {

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { burstPause, ledgerIdentity } from "../../contract/burst-api.ts";
 import { burstRow } from "../../contract/ledger.ts";
-import { nodeDeclaration, nodeFacts } from "../../contract/node.ts";
+import { nodeDeclaration, nodeFacts, nodeNotice } from "../../contract/node.ts";
 import { burstPolicy } from "../../contract/policy.ts";
 import { resources } from "../../contract/resources.ts";
 import { attempt, indexState, jobSpec } from "../../contract/workload.ts";
@@ -43,6 +43,15 @@ export const nodeRecord = z.object({
     })
     .optional()
     .describe("it gets no new task; with `drain` it also loses those it has"),
+  notice: nodeNotice
+    .extend({
+      saidAt: z.number().describe("`at` by the agent's clock, by which the notice is known again"),
+      heardAt: z.number().describe("first; what runs is evicted then, if the machine is taken away"),
+      stoppedAt: z.number().describe("by then the evicted tasks have stopped"),
+      overruled: z.boolean().optional().describe("the operator has uncordoned it since"),
+    })
+    .optional()
+    .describe("what its cloud announces, `at` by the master's clock; absent when that is nothing"),
 });
 export type NodeRecord = z.infer<typeof nodeRecord>;
 
@@ -51,6 +60,11 @@ export const tokenRecord = z.object({
   node: z.string(),
   expiresAt: z.number(),
   usedByKey: z.string().optional().describe("sha256 of the public key that used it; the same key is answered again"),
+  instance: z.literal(true).optional().describe("spent only with the proof of the instance that the node is declared as"),
+  problem: z
+    .object({ text: z.string(), times: z.number().int() })
+    .optional()
+    .describe("what its machine said last of why it can't take the agent, and how many such words it has had"),
 });
 export type TokenRecord = z.infer<typeof tokenRecord>;
 

@@ -6,6 +6,7 @@ import { type Attempt, taskIdOf } from "../../contract/workload.ts";
 import { noteUse } from "../burst/facts.ts";
 import { sendRun } from "../jobs/run.ts";
 import { inBackground, type Leader, tell, wakeJobWaiters } from "../leader.ts";
+import { evictDue } from "../lifecycle/cordon-drain.ts";
 import { indexAt, type PoolJob, setIndex } from "../pool/pool.ts";
 import { type Placement, place, placeDefaults, type Rejection } from "./place.ts";
 import { pendingJobs, takeSnapshot } from "./snapshot.ts";
@@ -54,6 +55,8 @@ export function startRounds(leader: Leader): () => void {
 /** One round; returns whether its bound was reached. */
 export function runRound(leader: Leader): boolean {
   const { pool } = leader;
+  // What runs on until it has room takes part in the round that gives it away.
+  evictDue(leader);
   if (pool.pending.size === 0 || pool.closing !== undefined || leader.writer.fault() !== undefined) return false;
   const result = place(takeSnapshot(leader), pendingJobs(leader, placeDefaults.maxPlacements), leader.clock.now());
   for (const placement of result.placements) {

@@ -33,13 +33,17 @@ function snapshotNode(leader: Leader, node: PoolNode): SnapshotNode {
 }
 
 function pendingJob(job: PoolJob, maxIndexes: number): PendingJob {
-  const { id, seq, spec, submittedAt } = job.record;
   const indexes: number[] = [];
   for (const [position, index] of job.indexes.entries()) {
     if (index.state !== "pending" || index.backOffMs !== undefined) continue;
     indexes.push(position);
     if (indexes.length >= maxIndexes) break;
   }
+  return pendingOf(job, indexes, waitingSince(job.indexes[indexes[0] ?? 0], job.record.submittedAt));
+}
+
+/** Indexes of a job as the scheduler looks at them; `since`: ms since the epoch. */
+export function pendingOf({ record: { id, seq, spec } }: PoolJob, indexes: readonly number[], since: number): PendingJob {
   return {
     job: id,
     seq,
@@ -47,7 +51,7 @@ function pendingJob(job: PoolJob, maxIndexes: number): PendingJob {
     resources: spec.resources,
     ...(spec.nodePool === undefined ? {} : { nodePool: spec.nodePool }),
     indexes,
-    waitingSince: waitingSince(job.indexes[indexes[0] ?? 0], submittedAt),
+    waitingSince: since,
   };
 }
 

@@ -1,6 +1,6 @@
 /** An agent that does only what a test tells it: real TLS and WebSockets, no process behind its tasks. */
 import WebSocket from "ws";
-import type { NodeFacts } from "../../contract/node.ts";
+import type { NodeFacts, NodeNotice } from "../../contract/node.ts";
 import type { Resources } from "../../contract/resources.ts";
 import {
   type AgentMessage,
@@ -32,7 +32,8 @@ export interface FakeAgent {
   closeCode: number | undefined;
   send(message: AgentMessage): void;
   sendText(text: string): void;
-  heartbeat(): void;
+  /** With what its cloud announces, if that is given. */
+  heartbeat(notice?: NodeNotice | null): void;
   report(report: TaskReport): void;
   /** Waits for the `run` of a task. */
   run(taskId: string): Promise<TaskSpec>;
@@ -154,7 +155,7 @@ function serve(socket: WebSocket, node: string): FakeAgent {
     closeCode: undefined,
     send: (message) => socket.send(JSON.stringify(message)),
     sendText: (text) => socket.send(text),
-    heartbeat: () => agent.send({ type: "heartbeat", sentAt: Date.now() }),
+    heartbeat: (notice) => agent.send({ type: "heartbeat", sentAt: Date.now(), ...(notice === undefined ? {} : { notice }) }),
     report: (report) => agent.send({ type: "task", report }),
     async run(taskId) {
       return until(`run ${taskId} on ${node}`, () => {

@@ -26,14 +26,16 @@ export type FakeMaster = Awaited<ReturnType<typeof fakeMaster>>;
 /** What the master answers to /v1/join or /v1/renew: HTTP status and body. */
 type Answer = (body: { csr: string; token?: string }, peer: string | undefined) => Promise<{ status: number; body: unknown }>;
 
-export async function fakeMaster(options: { heartbeatIntervalMs?: number; autoWelcome?: boolean } = {}) {
+export async function fakeMaster(options: { heartbeatIntervalMs?: number; autoWelcome?: boolean; dns?: string } = {}) {
   const authority = await testAuthority();
-  const own = await authority.issue("master");
+  const own = await authority.issue("master", undefined, options.dns);
   const directory = mkdtempSync(join(tmpdir(), "spillway-fake-master-"));
   const heard: AgentMessage[] = [];
   const bulkHeard: BulkReply[] = [];
   const bulkBytes: { stream: number; channel: string; bytes: Buffer }[] = [];
   const requests: { path: string; peer: string | undefined; body: { csr: string; token?: string } }[] = [];
+  /** The `Host` of each request. */
+  const hosts: string[] = [];
   const sockets: { control: WebSocket[]; bulk: WebSocket[] } = { control: [], bulk: [] };
   const state = { autoWelcome: options.autoWelcome ?? true, autoRecord: false, answer: accept as Answer };
 
@@ -48,6 +50,7 @@ export async function fakeMaster(options: { heartbeatIntervalMs?: number; autoWe
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = JSON.parse(await text(request));
     const peer = peerOf(request.socket as TLSSocket);
+    hosts.push(request.headers.host ?? "");
     requests.push({ path: request.url ?? "", peer, body });
     const answer = await state.answer(body, peer);
     response.writeHead(answer.status, { "content-type": "application/json" }).end(JSON.stringify(answer.body));
@@ -102,6 +105,7 @@ export async function fakeMaster(options: { heartbeatIntervalMs?: number; autoWe
     bulkHeard,
     bulkBytes,
     requests,
+    hosts,
     sockets,
     accept,
     /** A node's configuration, its state directory being there; with an identity unless told not to. */

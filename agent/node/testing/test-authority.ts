@@ -17,8 +17,13 @@ export async function testAuthority() {
     ...caOptions(),
   });
 
-  /** PEM chain for a public key; `life` in ms relative to now. */
-  async function sign(subject: string, publicKey: x509.PublicKeyType, life: { from: number; until: number }): Promise<string> {
+  /** PEM chain for a public key; `life` in ms relative to now. Without a name of its own the certificate is one for 127.0.0.1. */
+  async function sign(
+    subject: string,
+    publicKey: x509.PublicKeyType,
+    life: { from: number; until: number },
+    dns?: string,
+  ): Promise<string> {
     const certificate = await x509.X509CertificateGenerator.create({
       subject,
       issuer: intermediate.subject,
@@ -27,7 +32,9 @@ export async function testAuthority() {
       signingAlgorithm: algorithm,
       notBefore: new Date(Date.now() + life.from),
       notAfter: new Date(Date.now() + life.until),
-      extensions: [new x509.SubjectAlternativeNameExtension([{ type: "ip", value: "127.0.0.1" }])],
+      extensions: [
+        new x509.SubjectAlternativeNameExtension([dns === undefined ? { type: "ip", value: "127.0.0.1" } : { type: "dns", value: dns }]),
+      ],
     });
     return `${certificate.toString("pem")}\n${intermediate.toString("pem")}\n`;
   }
@@ -36,10 +43,13 @@ export async function testAuthority() {
   return {
     ca: `${root.toString("pem")}\n`,
     /** A key and its chain, as PEM. */
-    async issue(name: string, life = defaultLife): Promise<{ key: string; chain: string }> {
+    async issue(name: string, life = defaultLife, dns?: string): Promise<{ key: string; chain: string }> {
       const pair = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
       const publicKey = pair.publicKey.toCryptoKey(algorithm, true, ["verify"]);
-      return { key: pair.privateKey.export({ type: "pkcs8", format: "pem" }).toString(), chain: await sign(`CN=${name}`, publicKey, life) };
+      return {
+        key: pair.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+        chain: await sign(`CN=${name}`, publicKey, life, dns),
+      };
     },
     /** Signs a request as a master does; rejects one whose signature is wrong. */
     async answer(csr: string, life = defaultLife): Promise<{ node: string; certificate: string; expiresAt: number }> {

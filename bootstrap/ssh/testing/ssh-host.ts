@@ -1,7 +1,7 @@
 /** For tests: an SSH server on loopback that runs what it is asked to on this computer, or pretends to, and keeps what it was told about terminals. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, connect } from "node:net";
+import { type AddressInfo, connect, createServer, type Server as TcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import ssh2, { type Connection, type Server, type ServerChannel, type Session } from "ssh2";
@@ -30,11 +30,19 @@ interface SshHostOptions {
   readonly pretend?: string;
   /** Environment variables of every command, beside this process's own. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** As `AllowTcpForwarding no` in sshd's configuration. */
+  readonly forbidsTunnels?: boolean;
   /** What it does to a connection before the login; hanging up is what a busy server does. */
   readonly onConnect?: (connection: Connection) => void;
 }
 
-export async function sshHost({ name = "h1", pretend, environment = {}, onConnect }: SshHostOptions = {}): Promise<SshHost> {
+export async function sshHost({
+  name = "h1",
+  pretend,
+  environment = {},
+  forbidsTunnels = false,
+  onConnect,
+}: SshHostOptions = {}): Promise<SshHost> {
   const directory = mkdtempSync(join(tmpdir(), "spillway-ssh-host-"));
   const clientKey = sshKey();
   const credential = join(directory, "client_key");
@@ -58,6 +66,7 @@ export async function sshHost({ name = "h1", pretend, environment = {}, onConnec
       else attempt.reject(["publickey"]);
     });
     connection.on("session", (accept) => serve(accept(), { terminal, children, pretend, environment }));
+    serveTunnels(connection, forbidsTunnels);
     connection.on("tcpip", (accept, reject, { destIP, destPort }) => forward({ accept, reject }, destIP, destPort));
   };
   const listen = async (): Promise<Server> => {
@@ -125,6 +134,38 @@ function forward({ accept, reject }: { accept(): ServerChannel; reject(): void }
     socket.on("error", () => channel.close());
     channel.on("error", () => socket.destroy());
     channel.on("close", () => socket.destroy());
+  });
+}
+
+/** Listens for the client where it asks for it, as sshd does: until it takes that back, or its connection ends. */
+function serveTunnels(connection: Connection, isForbidden: boolean): void {
+  const listening = new Map<number, TcpServer>();
+  connection.on("request", (accept, reject, name, { bindAddr, bindPort }) => {
+    if (name === "cancel-tcpip-forward") {
+      listening.get(bindPort)?.close();
+      listening.delete(bindPort);
+      return accept?.();
+    }
+    if (isForbidden) return reject?.();
+    const server = createServer((socket) => {
+      socket.on("error", () => socket.destroy());
+      connection.forwardOut(bindAddr, bindPort, socket.remoteAddress ?? "", socket.remotePort ?? 0, (error, channel) => {
+        if (error !== undefined) return socket.destroy();
+        channel.pipe(socket).pipe(channel);
+        channel.on("close", () => socket.destroy());
+        channel.on("error", () => socket.destroy());
+        return undefined;
+      });
+    });
+    server.once("error", () => reject?.());
+    server.listen(bindPort, bindAddr, () => {
+      listening.set(bindPort, server);
+      accept?.((server.address() as AddressInfo).port);
+    });
+    return undefined;
+  });
+  connection.on("close", () => {
+    for (const server of listening.values()) server.close();
   });
 }
 

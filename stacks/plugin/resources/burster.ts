@@ -1,19 +1,22 @@
 /** Provider side of `Burster`: the process that buys and returns machines, and the policy it is bound by. */
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { withCrashPoint } from "../../../agent/contract/crash-point.ts";
 import { SpillwayError } from "../../../agent/contract/errors.ts";
+import { machine } from "../../../agent/contract/machine.ts";
 import { burstPolicy } from "../../../agent/contract/policy.ts";
 import { productVersion } from "../../../agent/contract/version.ts";
 import { type BursterConfig, bursterConfig, burstLayout } from "../../burst/config.ts";
+import { hasSameTunnels, isSameButTunnels } from "../../burst/same-config.ts";
 import { knownStacks } from "../../burst/stack.ts";
 import { isBursterRunning, startBurster, stopBurster, variablesToKeep } from "../../burst/unit.ts";
 import { burstPool, sweepTimes } from "../../burst-settings.ts";
 import { replaceFile } from "../../replace-file.ts";
 import { refuseUnaccountedBursts, waitForBursts } from "../end-of-bursts.ts";
+import { releaseTunnels } from "../held-tunnels.ts";
 import { isForgotten, isUnreachable, masterAccess, waitFor, withMaster, withPatientMaster } from "../master-access.ts";
 import type { ResourceContext, ResourceHandler } from "../rpc.ts";
 
@@ -22,9 +25,12 @@ const heardTimeoutMs = 20_000;
 const inputs = masterAccess.extend({
   environment: z.string(),
   environmentId: z.string(),
-  policy: burstPolicy,
+  policy: burstPolicy.optional().describe("none: nothing is bought, it holds tunnels alone"),
   pools: z.record(z.string(), burstPool),
   sweep: sweepTimes,
+  nearby: bursterConfig.shape.nearby,
+  reach: z.literal("reverse").optional().describe("machines of clouds reach the master by tunnels that it holds to them"),
+  tunnels: z.array(machine).optional().describe("of node pools, those that it holds tunnels to"),
   machines: z.string().describe("directory of the environment's local machines"),
   directory: z.string().describe("the burster's own"),
   logs: z.string(),
@@ -53,7 +59,9 @@ export const burster: ResourceHandler<Inputs, Outputs> = {
     return { health: (await isAsItShouldBe(state)) ? "ok" : "broken" };
   },
 
-  async update(_id, _old, spec, context) {
+  async update(_id, old, spec, context) {
+    // While the former one still runs, which is to end them.
+    if (spec.policy === undefined && old.policy !== undefined) await endBursts(old, context);
     return await install(spec, context);
   },
 
@@ -78,19 +86,24 @@ export const burster: ResourceHandler<Inputs, Outputs> = {
 
 async function install(spec: Inputs, context: ResourceContext): Promise<Outputs> {
   const { config, passphrase } = burstLayout(spec.directory);
-  await withCrashPoint("burst.policy", () => withPatientMaster(spec, (client) => client.setBurstPolicy(spec.policy)));
+  const { policy } = spec;
+  if (policy !== undefined) await withCrashPoint("burst.policy", () => withPatientMaster(spec, (client) => client.setBurstPolicy(policy)));
   const wanted = configOf(spec);
   const text = `${JSON.stringify(wanted, null, 2)}\n`;
-  if (!isBursterRunning(spec.directory) || !holds(config, wanted)) {
+  const mode = { file: 0o600, directory: 0o700 };
+  if (!isBursterRunning(spec.directory) || !isSameButTunnels(config, wanted)) {
     context.status("starting");
     await stopBurster(spec.directory);
     await withCrashPoint("burster.config", () => {
-      const mode = { file: 0o600, directory: 0o700 };
       if (!existsSync(passphrase)) replaceFile(passphrase, `${randomBytes(24).toString("base64url")}\n`, mode);
       replaceFile(config, text, mode);
     });
     await startBurster(wanted);
     context.sentence(`started the burster of ${spec.environment}`);
+  } else if (!hasSameTunnels(config, wanted)) {
+    // It reads them anew while it runs: for them alone no agent loses its master.
+    await withCrashPoint("burster.config", () => replaceFile(config, text, mode));
+    context.sentence(`told the burster of ${spec.environment} which machines it holds tunnels to`);
   }
   await waitFor({
     what: "the burster is heard by the master",
@@ -102,31 +115,21 @@ async function install(spec: Inputs, context: ResourceContext): Promise<Outputs>
         return heard?.holder === wanted.holder && !heard.silent ? undefined : `its log: ${spec.logs}/burster.log`;
       }),
   });
+  // It takes them over.
+  releaseTunnels();
   return { health: "ok" };
 }
 
 /** The same names mean the same in both; what the process has no use for is left out by the schema. */
 function configOf(spec: Inputs): BursterConfig {
   const holder = `${hostname()}:${spec.directory}`;
-  return bursterConfig.parse({ ...spec, holder, expireAfterMs: spec.policy.expireAfterMs, variables: variablesToKeep() });
-}
-
-/** Whether it runs by this; of the variables of whoever started it only the way to the ssh-agent matters, and only where one is used. */
-function holds(file: string, wanted: BursterConfig): boolean {
-  const usesAgent = Object.values(wanted.pools).some(
-    (pool) => pool.provider === "ssh" && pool.hosts.some(({ credential }) => credential.kind === "agent"),
-  );
-  const compared = ({ variables, ...rest }: BursterConfig) => ({ ...rest, agent: usesAgent ? variables.SSH_AUTH_SOCK : undefined });
-  try {
-    const found = bursterConfig.parse(JSON.parse(readFileSync(file, "utf8")));
-    return isDeepStrictEqual(compared(found), compared(wanted));
-  } catch {
-    return false;
-  }
+  return bursterConfig.parse({ ...spec, holder, expireAfterMs: spec.policy?.expireAfterMs, variables: variablesToKeep() });
 }
 
 async function isAsItShouldBe(state: Inputs): Promise<boolean> {
-  if (!isBursterRunning(state.directory) || !holds(burstLayout(state.directory).config, configOf(state))) return false;
+  const { config } = burstLayout(state.directory);
+  const wanted = configOf(state);
+  if (!isBursterRunning(state.directory) || !isSameButTunnels(config, wanted) || !hasSameTunnels(config, wanted)) return false;
   try {
     return await withMaster(state, async (client) => {
       const { policy, burster: heard } = await client.bursts();
@@ -144,7 +147,7 @@ async function endBursts(state: Inputs, context: ResourceContext): Promise<void>
   try {
     await withCrashPoint("burst.policy", () => withPatientMaster(state, (client) => client.removeBurstPolicy()));
     const { environment, directory, policy } = state;
-    const guarded = { environment, burstDirectory: directory, drainMs: policy.retire.drainDeadlineMs };
+    const guarded = { environment, burstDirectory: directory, drainMs: policy?.retire.drainDeadlineMs ?? 0 };
     await withMaster(state, (client) => waitForBursts(client, guarded, context));
   } catch (error) {
     if (!isUnreachable(error)) throw error;

@@ -28,6 +28,7 @@ const inputs = z.object({
   machine,
   problem: z.string().optional().describe("why that machine can't be used"),
   advertise: z.string().optional().describe("the https origin by which it is to be reached; without it a free loopback port"),
+  alsoAt: z.array(z.string()).optional().describe("further https origins by which agents of its own network reach it"),
   environment: z.string(),
   environmentId: z.string(),
   caCert: z.string(),
@@ -35,6 +36,7 @@ const inputs = z.object({
   intermediateKey: z.string(),
   adminToken: z.string(),
   timers: nodeTimers,
+  identityAuthorities: z.array(z.string()).optional().describe("PEM: who vouches for instances beside AWS and Azure"),
   contextFile: z.string().describe("where people's access is written, on the operator's machine"),
   bundle: z.string().optional().describe("in stacks before version 0.4; which bundle it runs is the rollout's"),
 });
@@ -141,12 +143,14 @@ function filesOf(spec: Inputs, layout: InstallLayout, endpoint: string, listen: 
     environment: { id: spec.environmentId, name: spec.environment },
     listen,
     endpoint,
+    ...(spec.alsoAt === undefined ? {} : { alsoAt: spec.alsoAt }),
     stateDir: layout.state("master"),
     caFile: layout.caFile,
     intermediateCertFile,
     intermediateKeyFile,
     adminTokenSha256: createHash("sha256").update(spec.adminToken).digest("hex"),
     timers: spec.timers,
+    ...(spec.identityAuthorities === undefined ? {} : { identityAuthorities: spec.identityAuthorities }),
   };
   return [
     { path: layout.caFile, content: spec.caCert, mode: "644" },

@@ -1,15 +1,19 @@
 /** Provider side of `Node`: the agent on one machine, joined to the pool. */
 import { z } from "zod";
-import type { AgentConfig } from "../../../agent/contract/agent-config.ts";
+import { cloudName } from "../../../agent/contract/agent-config.ts";
 import { withCrashPoint } from "../../../agent/contract/crash-point.ts";
 import { SpillwayError } from "../../../agent/contract/errors.ts";
 import { machine } from "../../../agent/contract/machine.ts";
 import { resources, systemReserve } from "../../../agent/contract/resources.ts";
 import { installRole } from "../../../bootstrap/actions/install.ts";
+import { agentFiles } from "../../../bootstrap/agent-files.ts";
 import { identityFor } from "../../../bootstrap/machine-facts.ts";
-import { supervisionOf } from "../../../bootstrap/supervision.ts";
+import { shortPatienceMs } from "../../../bootstrap/ssh/reconnecting.ts";
+import { tunnelEntry } from "../../../bootstrap/ssh/tunnel-line.ts";
 import { providerOf } from "../../../providers/registry.ts";
+import { awaitJoined } from "../await-joined.ts";
 import { bundleAtHand } from "../bundle-at-hand.ts";
+import { holdTunnel } from "../held-tunnels.ts";
 import { leavePool } from "../leave-pool.ts";
 import { isForgotten, masterAccess, waitFor, withMaster, withPatientMaster } from "../master-access.ts";
 import { pinOf } from "../node-pin.ts";
@@ -24,6 +28,8 @@ const inputs = masterAccess.extend({
   environmentId: z.string().optional().describe("missing in stacks of version 0.1"),
   machine,
   problem: z.string().optional().describe("why that machine is left out"),
+  dials: z.string().optional().describe("the https origin by which its agent reaches the master; without it the endpoint"),
+  reach: z.literal("reverse").optional().describe("its agent reaches the master by a tunnel to its machine"),
   reserve: resources.optional().describe("kept back for the master beside it"),
   system: systemReserve
     .optional()
@@ -74,7 +80,8 @@ export const node: ResourceHandler<Inputs, Outputs> = {
       // Why it is left out is told on its machine's row; what it was it stays.
       return { health: old.health === "absent" ? "absent" : "broken" };
     }
-    if (hasMoved) await removeFromMachine(old, "agent", context);
+    // The machine before is deleted whole, and nobody can log in to it.
+    if (hasMoved && old.machine.join === undefined) await removeFromMachine(old, "agent", context);
     await install(spec, context);
     return { health: "ok" };
   },
@@ -82,9 +89,13 @@ export const node: ResourceHandler<Inputs, Outputs> = {
   async delete(_id, state, context) {
     if (state.health === "absent") return;
     // What is bought is deleted as a whole in the next step; what was told to leave ends its tasks until then.
-    const goesWhole = state.machine.burst !== undefined && endCommandOf(state).length > 0;
+    const { isCloud } = providerOf(state.machine.provider);
+    const goesWhole = isCloud || (state.machine.burst !== undefined && endCommandOf(state).length > 0);
     // Before the pool loses a node that would stay what it is.
     const power = goesWhole ? "running" : await refuseSilence(state, "agent");
+    // The burster, which held it, goes first in a teardown. Without it the agent is not told to stop, and its machine goes all the same.
+    if (state.reach === "reverse" && !isForgotten(state.environment))
+      await holdTunnel({ ...state, patienceMs: shortPatienceMs }, context).catch(() => undefined);
     if (!isForgotten(state.environment)) await leavePool(state, power, context);
     if (!goesWhole) await removeFromMachine(state, "agent", context);
   },
@@ -122,28 +133,27 @@ async function install(spec: Inputs, context: ResourceContext): Promise<void> {
       }),
     ),
   );
+  if (spec.machine.join !== undefined) return await awaitJoined(spec, context);
+  if (spec.reach === "reverse") await holdTunnel(spec, context);
+  // What runs here reaches the master as people do; the machine may have a way of its own.
+  const dials = spec.dials ?? spec.endpoint;
+  const via = spec.reach === "reverse" ? { dialVia: tunnelEntry } : {};
   await installRole({
     machine: spec.machine,
+    ...via,
     role: "agent",
     bundle: (platform, compression) => bundleAtHand(platform, { compression, onProgress: context.status }),
     identity: identityFor(spec.machine, { environmentId: spec.environmentId, environment: spec.environment }),
     // A local machine has this computer's own way to a master, which is on this computer too or has been dialled from here.
-    dials: provider === "local" ? undefined : spec.endpoint,
+    dials: provider === "local" ? undefined : dials,
     files: (layout, facts) => {
-      const { executor, taskUsers } = supervisionOf(facts);
-      const config: AgentConfig = {
-        node: name,
-        endpoint: spec.endpoint,
-        caFile: layout.caFile,
-        stateDir: layout.state("agent"),
-        executor,
-        ...(taskUsers === undefined ? {} : { taskUsers }),
-        ...(spec.deadManMs === undefined ? {} : { deadMan: { silenceMs: spec.deadManMs, end: [...endCommandOf(spec)] } }),
-      };
-      return [
-        { path: layout.caFile, content: spec.caCert, mode: "644" },
-        { path: layout.config("agent"), content: `${JSON.stringify(config, null, 2)}\n`, mode: "600" },
-      ];
+      const cloud = cloudName.safeParse(provider).data;
+      const deadMan = spec.deadManMs === undefined ? {} : { deadMan: { silenceMs: spec.deadManMs, end: [...endCommandOf(spec)] } };
+      return agentFiles(
+        { node: name, endpoint: dials, caCert: spec.caCert, ...via, ...(cloud === undefined ? {} : { cloud }), ...deadMan },
+        layout,
+        facts,
+      );
     },
     joinToken: async ({ hasCertificate }) => {
       if (hasCertificate && declared.state !== "joining") return undefined;

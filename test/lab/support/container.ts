@@ -46,6 +46,28 @@ export async function bootContainer(name: string, place: ContainerPlace, options
   const address = hostAddress(slot, site, place.number);
   const identity = { name, address: `${address}/24`, gateway: site.gateway, link: "host0", publicKey: place.publicKey };
   const key = await writeIdentity(disk.root, identity, options);
+  const { start: _start, ...machine } = nspawnMachine({ name, slot, site, address, disk, directory }, options);
+  await machine.powerOn();
+  return { ...machine, ...key, keyFile: place.keyFile };
+}
+
+export interface NspawnPlace {
+  readonly name: string;
+  readonly slot: LabSlot;
+  readonly site: Site;
+  readonly address: string;
+  readonly disk: HostDisk;
+  /** The host's own, within the lab's. */
+  readonly directory: string;
+}
+
+export interface NspawnMachine extends Omit<Container, "hostKey" | "hostPublicKey" | "keyFile"> {
+  /** Power on, without waiting for anything. */
+  start(): void;
+}
+
+/** A host that has its disk and is off: all that can be done with its power and within. */
+export function nspawnMachine({ name, slot, site, address, disk, directory }: NspawnPlace, options: HostOptions): NspawnMachine {
   const consoleFile = join(directory, "console.log");
   const hostInit: HostInit = hostInits[options.init ?? "systemd"];
   const machine = `${slot.prefix}-${name}`;
@@ -155,14 +177,12 @@ export async function bootContainer(name: string, place: ContainerPlace, options
   const snapshot = () =>
     takeSnapshot({ root: `/proc/${initProcess()}/root`, disk, skip: (options.binds ?? []).map(({ target }) => target), read, processes });
 
-  await powerOn();
   return {
     name,
     site: site.name,
     address,
     sshPort: 22,
-    ...key,
-    keyFile: place.keyFile,
+    start,
     disk,
     consoleFile,
     isOn: () => supervisor !== undefined,

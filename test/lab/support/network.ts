@@ -48,7 +48,7 @@ export async function makeNetwork(slot: LabSlot, sites: readonly Site[]): Promis
     `addr add 10.213.${wan}.2/24 dev machine`,
     "link set dev machine up",
     ...sites.flatMap(({ bridge, gateway }) => [
-      `link add ${bridge} type bridge`,
+      `link add ${bridge} address ${bridgeAddress(gateway)} type bridge`,
       `addr add ${gateway}/24 dev ${bridge}`,
       `link set dev ${bridge} up`,
     ]),
@@ -56,6 +56,15 @@ export async function makeNetwork(slot: LabSlot, sites: readonly Site[]): Promis
   await outputOf(["ip", "-n", prefix, "-batch", "-"], { input: `${lines.join("\n")}\n` });
   await outputOf(inRouter(slot, ["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]));
   await ip("route", "add", `10.213.${siteByte(slot, 0)}.0/21`, "via", `10.213.${wan}.2`);
+}
+
+/**
+ * The gateway's address on the link, made of its IP address. Without one of its own a bridge takes the lowest of its ports', which
+ * changes when a host goes: the others would send into the void for some seconds.
+ */
+function bridgeAddress(gateway: string): string {
+  const bytes = gateway.split(".").map((byte) => Number(byte).toString(16).padStart(2, "0"));
+  return ["02", "00", ...bytes].join(":");
 }
 
 /** From now on no packet leaves or reaches the site: they vanish in silence, as on a broken line. Its hosts still see each other. */

@@ -11,6 +11,7 @@ const programs: Readonly<Record<string, string>> = {
   ip: "iproute2",
   ssh: "openssh-client",
   "ssh-keygen": "openssh-client",
+  openssl: "openssl",
   "ssh-keyscan": "openssh-client",
   mke2fs: "e2fsprogs",
   flock: "util-linux",

@@ -62,11 +62,23 @@ for level in sysinit default off; do
 done
 `;
 
+/** As a cloud's image: whom cloud-init lets in, and with which host key, is said by the user data alone. Nobody asks a network for it. */
+const cloudAfterwards = `${systemdAfterwards}chroot "$1" userdel --remove ops
+rm -rf "$1"/root/.ssh "$1"/var/lib/cloud
+cat > "$1"/etc/cloud/cloud.cfg.d/90_lab.cfg <<'END'
+datasource_list: [ NoCloud, None ]
+network: { config: disabled }
+locale: C.UTF-8
+END
+`;
+
 const recipes = {
   /** For containers: they run on this machine's kernel. zstd and a whole Python, as most servers have them. */
   host: { suite: "bookworm", packages: [...hostPackages, "python3", "zstd"], afterwards: systemdAfterwards },
   /** For containers without systemd. */
   openrc: { suite: "bookworm", packages: ["openrc", "sysvinit-core", ...serverPackages], afterwards: openrcAfterwards },
+  /** For machines of a cloud. */
+  cloud: { suite: "bookworm", packages: [...hostPackages, "cloud-init", "python3", "zstd"], afterwards: cloudAfterwards },
   /** For virtual machines: with a kernel of its own. */
   vm: {
     suite: "bookworm",
@@ -80,6 +92,7 @@ export type RootKind = keyof typeof recipes;
 const whoseRoot: Record<RootKind, string> = {
   host: "the hosts'",
   openrc: "the hosts' without systemd",
+  cloud: "the cloud machines'",
   vm: "the virtual machine's",
 };
 

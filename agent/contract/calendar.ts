@@ -30,8 +30,8 @@ function firstWithSame(now: number, spanMs: number, textAt: (at: number) => stri
 /** Making a format takes far longer than using it. */
 const formats = new Map<string, Intl.DateTimeFormat>();
 
-/** YYYY-MM-DD */
-function dateIn(at: number, zone: string): string {
+/** YYYY-MM-DD. Throws a RangeError for an unknown time zone. */
+export function dateIn(at: number, zone: string): string {
   let format = formats.get(zone);
   if (format === undefined) {
     format = new Intl.DateTimeFormat("en-CA", { timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit" });
